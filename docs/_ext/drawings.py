@@ -1,0 +1,141 @@
+"""Every drawing of ``label_smoothing.figures``, in a light and in a dark version.
+
+* ``scraper`` saves the figures of a gallery script as SVG,
+* the directive ``drawing`` calls a function of ``figures`` and shows what it draws,
+* every SVG of ours on a page, wherever it came from, gets a dark twin: the same file with
+  the colours of ``figures.DARK`` in place of the light ones.
+
+The text alternative is the figure's label, written by the function that knows the data.
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import torch
+from docutils import nodes
+from docutils.parsers.rst import directives
+from label_smoothing import __main__ as example
+from label_smoothing import figures
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+log = logging.getLogger(__name__)
+COLOUR = re.compile("|".join(figures.DARK))
+MARK = "label_smoothing.figures"
+# The running example, and the settings every example starts from.
+NAMESPACE = {
+    **{name: value for name, value in vars(figures).items() if name[0] != "_"},
+    **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
+    "torch": torch,
+}
+
+
+def save(figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with plt.rc_context(figures.STYLE):
+        figure.savefig(
+            path, format="svg", transparent=True, metadata={"Date": None, "Creator": MARK}
+        )
+    plt.close(figure)
+
+
+def scraper(block, block_vars, gallery_conf):
+    """Save the open figures of a gallery script, and return the images as reST."""
+    images = []
+    for number in plt.get_fignums():
+        figure = plt.figure(number)
+        path = Path(next(block_vars["image_path_iterator"])).with_suffix(".svg")
+        if not figure.get_label():
+            log.warning("a figure without a label, its text alternative",
+                        location=block_vars["src_file"], type="drawings")  # fmt: skip
+        alt = figure.get_label()
+        save(figure, path)
+        uri = path.relative_to(gallery_conf["src_dir"]).as_posix()
+        images.append(f"\n.. image:: /{uri}\n   :alt: {alt}\n   :class: drawing\n")
+    return "".join(images)
+
+
+def reset_torch(gallery_conf, fname):
+    """Start every gallery script from the same state of torch."""
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float32)
+
+
+class Drawing(SphinxDirective):
+    """``{drawing} targets(target[0], 5, smoothing)``, with the caption as its content."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+    option_spec = {"name": directives.unchanged}
+
+    def run(self):
+        figure = eval(self.arguments[0], dict(NAMESPACE))
+        alt = figure.get_label()
+        name = hashlib.sha256(self.arguments[0].encode()).hexdigest()[:16]
+        path = Path(self.env.srcdir, "_build", "drawings", f"{name}.svg")
+        save(figure, path)
+        uri = "/" + os.path.relpath(path, self.env.srcdir).replace(os.sep, "/")
+        node = nodes.figure("", nodes.image(uri=uri, alt=alt, classes=["drawing"]))
+        if self.content:
+            caption = nodes.caption()
+            inline, messages = self.state.inline_text("\n".join(self.content), self.lineno)
+            node += nodes.caption("", "", *inline, *messages) if inline else caption
+        self.set_source_info(node)
+        self.env.note_dependency(figures.__file__)
+        self.add_name(node)
+        return [node]
+
+
+class DarkTwins(SphinxTransform):
+    """Put a dark version beside every SVG that ``figures`` drew."""
+
+    default_priority = 850
+
+    def apply(self):
+        for image in list(self.document.findall(nodes.image)):
+            _, path = self.env.relfn2path(image["uri"], self.env.docname)
+            path = Path(path)
+            if path.suffix != ".svg" or not path.exists():
+                continue
+            light = path.read_text(encoding="utf-8")
+            if MARK not in light:
+                continue
+            twin = path.with_name(f"{path.stem}.dark.svg")
+            twin.write_text(
+                COLOUR.sub(lambda colour: figures.DARK[colour[0]], light), encoding="utf-8"
+            )
+            dark = image.deepcopy()
+            dark["uri"] = image["uri"].removesuffix(".svg") + ".dark.svg"
+            image["classes"].append("only-light")
+            dark["classes"].append("only-dark")
+            image.parent.insert(image.parent.index(image) + 1, dark)
+
+
+def style_notebooks(app):
+    """Make the figures of executed pages SVG, like all others."""
+    profile = Path(app.srcdir, "_build", "ipython", "profile_default")
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text(
+        "c.InlineBackend.figure_formats = {'svg'}\n"
+        "c.InlineBackend.print_figure_kwargs = {\n"
+        "    'bbox_inches': None,\n"
+        f"    'metadata': {{'Date': None, 'Creator': {MARK!r}}},\n"
+        "}\n"
+    )
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+
+
+def setup(app):
+    app.connect("builder-inited", style_notebooks)
+    app.add_directive("drawing", Drawing)
+    app.add_transform(DarkTwins)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

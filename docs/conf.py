@@ -1,0 +1,140 @@
+"""Configuration of the site."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+
+def commit() -> str:
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return git.stdout.strip() or "unknown"
+
+
+project = "label_smoothing"
+author = "The label_smoothing authors"
+copyright = f"2026, {author}"
+version = release = version_of("label-smoothing")
+language = "en"
+
+extensions = [
+    "myst_nb",
+    "sphinx_gallery.gen_gallery",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_codeautolink",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_sitemap",
+    "sphinxcontrib.bibtex",
+    "sphinxext.opengraph",
+    "notfound.extension",
+    "drawings",
+    "mathml",
+    "verified",
+]
+exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**/README.rst"]
+nitpicky = True
+
+# Where the site lives: the host says; a local build is served by hand.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
+    "SITE_URL", "http://127.0.0.1:8000/"
+)
+ogp_site_url = html_baseurl
+ogp_social_cards = {"line_color": "#be0eaf", "font": "DejaVu Sans"}
+sitemap_url_scheme = "{link}"
+notfound_urls_prefix = ""
+
+html_theme = "furo"
+html_title = "label_smoothing"
+html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_favicon = "_static/favicon.svg"
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "top_of_page_buttons": [],
+    "light_css_variables": {
+        "color-brand-primary": "#0b1f66",
+        "color-brand-content": "#0b3fa8",
+        "color-brand-visited": "#0b3fa8",
+        "font-stack": "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#9db4ff",
+        "color-brand-content": "#9db4ff",
+        "color-brand-visited": "#9db4ff",
+    },
+}
+html_context = {
+    "verified": f"torch {version_of('torch')}, Python {platform.python_version()}, "
+    f"commit {commit()}"
+}
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "inline"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+
+# No ELLIPSIS, no tolerance: what is printed is the claim.
+doctest_default_flags = 0
+
+napoleon_google_docstring = False
+napoleon_preprocess_types = True
+napoleon_use_rtype = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+
+# Small inventories in the repository: the same pages, links and warnings offline.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", "inventories/python.inv"),
+    "torch": ("https://docs.pytorch.org/docs/stable", "inventories/torch.inv"),
+    "matplotlib": ("https://matplotlib.org/stable", "inventories/matplotlib.inv"),
+}
+
+bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "unsrt"
+bibtex_reference_style = "author_year"
+
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_selector = (
+    "div.highlight-python pre, div.highlight-pycon pre, div.highlight-ipython3 pre, "
+    "div.highlight-console pre, div.highlight-Python pre"
+)
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("drawings.scraper",),
+    "reset_modules": ("matplotlib", "drawings.reset_torch"),
+    "capture_repr": (),
+    "backreferences_dir": "auto_examples/backreferences",
+    "doc_module": ("label_smoothing",),
+    "reference_url": {"label_smoothing": None},
+    "remove_config_comments": True,
+    "write_computation_times": False,
+    "min_reported_time": 1_000_000,
+    "show_signature": False,
+    "download_all_examples": False,
+}

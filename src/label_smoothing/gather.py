@@ -1,0 +1,306 @@
+"""torch.gather, from the formula to the picked class."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from label_smoothing.targets import check_class_indices
+
+AXES = "ijklmn"
+
+
+def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
+    r"""Pick the entry of the true class from each row.
+
+    .. math:: \mathrm{out}[n] = \mathrm{log\_probs}[n, y_n]
+
+    It is ``log_probs.gather(dim, target.unsqueeze(dim)).squeeze(dim)`` behind a check of
+    the shapes: :func:`torch.gather` itself returns a wrong number without a word when
+    the target is shorter than the input, or when classes and time steps are swapped.
+
+    Parameters
+    ----------
+    log_probs : torch.Tensor
+        Any values with one entry per class along ``dim``, any dtype.
+    target : torch.Tensor
+        True classes, dtype torch.int64, the shape of ``log_probs`` without ``dim``.
+    dim : int, default: 1
+        The class dimension; a negative one counts from the end.
+
+    Returns
+    -------
+    torch.Tensor
+        The picked entries, in the shape of ``target`` and the dtype of ``log_probs``.
+
+    Raises
+    ------
+    IndexError
+        If ``log_probs`` has no dimension ``dim``.
+    TypeError
+        If ``target`` does not hold integers of dtype torch.int64.
+    ValueError
+        If the shapes do not fit, or if a target is not a class (checked on the CPU
+        only, and not under :func:`torch.compile`).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import pick
+    >>> logits = torch.tensor([[0, 0.2, 0.7, 0.1, 0],
+    ...                        [0, 0.9, 0.2, 0.2, 1],
+    ...                        [1, 0.2, 0.7, 0.9, 1]])
+    >>> pick(logits.log_softmax(1), torch.tensor([2, 1, 0]))
+    tensor([-1.1469, -1.2542, -1.4098])
+    """
+    dim = _check_dim(log_probs, dim)
+    expected = log_probs.shape[:dim] + log_probs.shape[dim + 1 :]
+    if target.shape != expected:
+        raise ValueError(
+            f"target must have shape {tuple(expected)} for input of shape "
+            f"{tuple(log_probs.shape)} with the classes in dimension {dim}, "
+            f"got {tuple(target.shape)}"
+        )
+    check_class_indices(target, log_probs.shape[dim])
+    return log_probs.gather(dim, target.unsqueeze(dim)).squeeze(dim)
+
+
+def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    r"""Gather, written as its definition: one Python loop over the output cells.
+
+    .. math:: \mathrm{out}[i, j, k] = \mathrm{input}[i, \mathrm{index}[i, j, k], k]
+              \quad \text{for dim} = 1
+
+    Parameters
+    ----------
+    input : torch.Tensor
+        The source, any dtype.
+    dim : int
+        The dimension along which ``index`` chooses; a negative one counts from the end.
+    index : torch.Tensor
+        Positions along ``dim``, dtype torch.int64 or torch.int32, with as many
+        dimensions as ``input`` and nowhere longer than it, except along ``dim``.
+
+    Returns
+    -------
+    torch.Tensor
+        The values found, in the shape of ``index`` and the dtype of ``input``.
+
+    Raises
+    ------
+    TypeError
+        If ``index`` does not hold such integers.
+    IndexError
+        If ``input`` has no dimension ``dim``, or if an index is out of range.
+    ValueError
+        If the shape of ``index`` does not fit.
+
+    See Also
+    --------
+    torch.gather : the same, fast.
+    explain_gather : the same, cell by cell in words.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import gather_reference
+    >>> input = torch.tensor([[10, 11, 12],
+    ...                       [20, 21, 22]])
+    >>> index = torch.tensor([[2], [0]])
+    >>> gather_reference(input, 1, index)
+    tensor([[12],
+            [20]])
+    >>> torch.gather(input, 1, index)
+    tensor([[12],
+            [20]])
+    """
+    dim = _check_gather(input, dim, index)
+    out = input.new_empty(index.shape)
+    for cell in _cells(index):
+        out[cell] = input[_source(cell, dim, index)]
+    return out
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GatherExplanation:
+    """What :func:`label_smoothing.explain_gather` returns: print it to read the table.
+
+    Attributes
+    ----------
+    input : torch.Tensor
+        The source, as given.
+    dim : int
+        The dimension along which ``index`` chooses, never negative.
+    index : torch.Tensor
+        The positions along ``dim``, as given.
+    out : torch.Tensor
+        What ``torch.gather(input, dim, index)`` returns.
+    """
+
+    input: Tensor
+    dim: int
+    index: Tensor
+    out: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "out", self.input.gather(self.dim, self.index))
+
+    def source(self, cell: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the cell of ``input`` that the cell ``cell`` of ``out`` reads."""
+        return _source(cell, self.dim, self.index)
+
+    @property
+    def formula(self) -> str:
+        """The definition for this number of dimensions and this ``dim``."""
+        ndim = self.index.dim()
+        axes = list(AXES[:ndim] if ndim <= len(AXES) else (f"i{d}" for d in range(ndim)))
+        here = ", ".join(axes)
+        axes[self.dim] = f"index[{here}]"
+        return f"out[{here}] = input[{', '.join(axes)}]"
+
+    def __repr__(self) -> str:
+        shapes = " ".join(
+            f"{name} {tuple(tensor.shape)}"
+            for name, tensor in (("input", self.input), ("index", self.index))
+        )
+        lines = [f"gather along dim={self.dim}: {shapes}", self.formula]
+        total = self.index.numel()
+        edge = 10  # a table longer than a screen shows its first and last rows
+        rows = map(self.row, _cells(self.index))
+        if total <= 2 * edge:
+            lines += rows
+        else:
+            lines += itertools.islice(rows, edge)
+            lines.append(f"... {total - 2 * edge} more ...")
+            lines += [
+                self.row(_unravel(n, self.index)) for n in range(total - edge, total)
+            ]
+        lines += self._notes()
+        return "\n".join(lines)
+
+    def row(self, cell: tuple[int, ...]) -> str:
+        """Return the line of the table for the cell ``cell`` of ``out``."""
+        here = ", ".join(map(str, cell))
+        source = self.source(cell)
+        by_index = list(map(str, source))
+        by_index[self.dim] = f"index[{here}]"
+        return (
+            f"out[{here}] = input[{', '.join(by_index)}] "
+            f"= input[{', '.join(map(str, source))}] = {_value(self.out[cell])}"
+        )
+
+    def _notes(self) -> list[str]:
+        return [
+            f"note: index has {short} of {full} along dimension {d}, so out has no more: "
+            "gather truncates, it does not broadcast"
+            for d, (short, full) in enumerate(
+                zip(self.index.shape, self.input.shape, strict=False)
+            )
+            if d != self.dim and short < full
+        ]
+
+
+def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
+    """Explain a call of :func:`torch.gather`, one line per output cell.
+
+    Parameters
+    ----------
+    input : torch.Tensor
+        The source, any dtype.
+    dim : int
+        The dimension along which ``index`` chooses; a negative one counts from the end.
+    index : torch.Tensor
+        Positions along ``dim``, dtype torch.int64 or torch.int32, with as many
+        dimensions as ``input`` and nowhere longer than it, except along ``dim``.
+
+    Returns
+    -------
+    label_smoothing.gather.GatherExplanation
+        Its repr is the table, shortened for a large ``index``; its ``out`` is the result.
+        A note stands below the table where ``index`` is shorter than ``input`` on another
+        dimension than ``dim``, since the rest of ``input`` is then never read.
+
+    Raises
+    ------
+    TypeError
+        If ``index`` does not hold such integers.
+    IndexError
+        If ``input`` has no dimension ``dim``, or if an index is out of range; the
+        message says where.
+    ValueError
+        If the shape of ``index`` does not fit; the message says on which dimension.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import explain_gather
+    >>> input = torch.tensor([[10, 11, 12],
+    ...                       [20, 21, 22]])
+    >>> explain_gather(input, 1, torch.tensor([[2], [0]]))
+    gather along dim=1: input (2, 3) index (2, 1)
+    out[i, j] = input[i, index[i, j]]
+    out[0, 0] = input[0, index[0, 0]] = input[0, 2] = 12
+    out[1, 0] = input[1, index[1, 0]] = input[1, 0] = 20
+    """
+    return GatherExplanation(input, _check_gather(input, dim, index), index)
+
+
+def _cells(index: Tensor) -> Iterator[tuple[int, ...]]:
+    return itertools.product(*map(range, index.shape))
+
+
+def _unravel(n: int, index: Tensor) -> tuple[int, ...]:
+    return tuple(int(i) for i in torch.unravel_index(torch.tensor(n), index.shape))
+
+
+def _source(cell: tuple[int, ...], dim: int, index: Tensor) -> tuple[int, ...]:
+    return (*cell[:dim], int(index[cell]), *cell[dim + 1 :])
+
+
+def _value(x: Tensor) -> str:
+    return f"{x.item():.4f}" if x.is_floating_point() else str(x.item())
+
+
+def _check_dim(input: Tensor, dim: int) -> int:
+    if input.dim() == 0:
+        raise ValueError("input must have at least one dimension, got shape ()")
+    if not -input.dim() <= dim < input.dim():
+        raise IndexError(
+            f"dim must satisfy {-input.dim()} <= dim < {input.dim()} for input of shape "
+            f"{tuple(input.shape)}, got {dim}"
+        )
+    return dim % input.dim()
+
+
+def _check_gather(input: Tensor, dim: int, index: Tensor) -> int:
+    """Return ``dim`` counted from the front, or say why the call is wrong."""
+    dim = _check_dim(input, dim)
+    if index.dtype not in (torch.int64, torch.int32):
+        raise TypeError(
+            f"index must have dtype torch.int64 or torch.int32, got {index.dtype}"
+        )
+    if index.dim() != input.dim():
+        raise ValueError(
+            f"index must have as many dimensions as input: input has {input.dim()}, "
+            f"shape {tuple(input.shape)}; index has {index.dim()}, "
+            f"shape {tuple(index.shape)}"
+        )
+    for d, (long, limit) in enumerate(zip(index.shape, input.shape, strict=True)):
+        if d != dim and long > limit:
+            raise ValueError(
+                f"index must not be longer than input, except along dim={dim}: along "
+                f"dimension {d} index has {long} and input has {limit}"
+            )
+    limit = input.shape[dim]
+    wrong = (index < 0) | (index >= limit)
+    if wrong.any():
+        at = wrong.nonzero()[0].tolist()
+        value = index[tuple(at)].item()
+        hint = "; gather does not count from the end" if value < 0 else ""
+        raise IndexError(
+            f"index{at} is {value}, expected 0 <= index < {limit}, "
+            f"the size of input along dim={dim}{hint}"
+        )
+    return dim

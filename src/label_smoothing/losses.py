@@ -1,0 +1,330 @@
+r"""Label smoothing as a loss, written twice: with ``F.nll_loss`` and with ``gather``.
+
+This file needs torch and nothing else: it can be copied as it stands.
+
+With :math:`q'(k) = (1-\varepsilon)\,\delta_{k,y} + \varepsilon\,u(k)` and a uniform
+:math:`u(k) = 1/K`, both modules compute
+
+.. math:: H(q', p) = (1-\varepsilon)\,H(\delta, p) + \varepsilon\,H(u, p).
+"""
+
+from numbers import Real
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+class LabelSmoothingLoss(nn.Module):
+    r"""Smoothed cross entropy, built on :func:`torch.nn.functional.nll_loss`.
+
+    The loss of a row with logits :math:`z`, :math:`p = \mathrm{softmax}(z)` and true
+    class :math:`y` is
+
+    .. math:: \ell = (1-\varepsilon)\,w_y\,(-\log p_y)
+              + \frac{\varepsilon}{K} \sum_{k=1}^{K} (-\log p_k).
+
+    Parameters
+    ----------
+    smoothing : float, default: 0.1
+        The weight :math:`\varepsilon` of the uniform term, ``0 <= smoothing < 1``.
+    reduction : str, default: "mean"
+        ``"none"`` keeps one loss per target, ``"sum"`` adds them up, ``"mean"`` averages
+        each term over the targets that are not ignored; the mean of the first term is
+        weighted by ``weight``.
+    weight : torch.Tensor, optional
+        One weight :math:`w_k` per class, shape (K,), floating point. It rescales the
+        first term **only**; see the notes. It is a buffer: it follows ``.to()`` and is
+        part of the ``state_dict``.
+    ignore_index : int, default: -100
+        A target with this value counts in neither term, nor in the mean.
+
+    Raises
+    ------
+    TypeError
+        If an argument, the logits or the target is of a wrong type.
+    ValueError
+        If ``smoothing`` or ``reduction`` is not one of the values above, if shapes do
+        not fit, or if a target is neither a class nor ``ignore_index``. The range of
+        the targets is checked on the CPU only, and not under :func:`torch.compile`:
+        on a GPU the check would make the host wait for the device.
+
+    See Also
+    --------
+    LabelSmoothing : the same loss, built on gather.
+    torch.nn.CrossEntropyLoss : the same loss in PyTorch, apart from ``weight``.
+
+    Notes
+    -----
+    The call takes ``logits`` and ``target`` and returns the loss in nats.
+
+    ============================ ====================== ==================
+    logits, floating point       target, torch.int64    loss, unreduced
+    ============================ ====================== ==================
+    (N, K)                       (N,)                   (N,)
+    (K,)                         ()                     ()
+    (N, K, d1, ...)              (N, d1, ...)           (N, d1, ...)
+    ============================ ====================== ==================
+
+    Sums run in float32 at least, and the result has the dtype that
+    :func:`torch.nn.functional.log_softmax` gives. If every target is ignored the mean is
+    nan, as in PyTorch.
+
+    With ``weight``, PyTorch's own loss also rescales the second term, class by class,
+    and divides both terms by the same sum :math:`\sum_n w_{y_n}`:
+
+    .. math:: \ell^{\mathrm{torch}} = (1-\varepsilon)\,w_y\,(-\log p_y)
+              + \frac{\varepsilon}{K} \sum_{k=1}^{K} w_k\,(-\log p_k).
+
+    References
+    ----------
+    :cite:t:`szegedy2016`, section 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import torch.nn.functional as F
+    >>> from label_smoothing import LabelSmoothingLoss
+    >>> logits = torch.tensor([[0, 0.2, 0.7, 0.1, 0],
+    ...                        [0, 0.9, 0.2, 0.2, 1],
+    ...                        [1, 0.2, 0.7, 0.9, 1]])
+    >>> target = torch.tensor([2, 1, 0])
+    >>> LabelSmoothingLoss(smoothing=0.3)(logits, target)
+    tensor(1.3883)
+    >>> F.cross_entropy(logits, target, label_smoothing=0.3)
+    tensor(1.3883)
+
+    With class weights the two differ:
+
+    >>> weight = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> LabelSmoothingLoss(smoothing=0.3, weight=weight)(logits, target)
+    tensor(1.3576)
+    >>> F.cross_entropy(logits, target, weight, label_smoothing=0.3)
+    tensor(1.5882)
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        smoothing: float = 0.1,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+    ) -> None:
+        super().__init__()
+        _check_options(smoothing, reduction, ignore_index)
+        _check_weight(weight)
+        self.smoothing = smoothing
+        self.reduction = reduction
+        self.ignore_index = ignore_index
+        self.register_buffer("weight", weight)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        _check_options(self.smoothing, self.reduction, self.ignore_index)
+        dim = _check_input(logits, target, self.ignore_index)
+        _check_weight(self.weight, logits.shape[dim])
+
+        output = F.log_softmax(logits, dim)
+        log_probs = _at_least_float32(output)
+        weight = None if self.weight is None else self.weight.to(log_probs.dtype)
+        nll = F.nll_loss(
+            log_probs,
+            target,
+            weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+        )
+        if self.smoothing == 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
+            return nll.to(output.dtype)
+        uniform = -log_probs.mean(dim)
+        uniform = _reduce(uniform, target == self.ignore_index, self.reduction)
+        loss = (1 - self.smoothing) * nll + self.smoothing * uniform
+        return loss.to(output.dtype)
+
+    def extra_repr(self) -> str:
+        return (
+            f"smoothing={self.smoothing}, reduction={self.reduction!r}, "
+            f"ignore_index={self.ignore_index}"
+        )
+
+
+class LabelSmoothing(nn.Module):
+    r"""Smoothed cross entropy, built on :func:`torch.gather`.
+
+    The loss of a row with logits :math:`z`, :math:`p = \mathrm{softmax}(z)` and true
+    class :math:`y` is
+
+    .. math:: \ell = (1-\varepsilon)\,(-\log p_y)
+              + \frac{\varepsilon}{K} \sum_{k=1}^{K} (-\log p_k).
+
+    Parameters
+    ----------
+    smoothing : float, default: 0.0
+        The weight :math:`\varepsilon` of the uniform term, ``0 <= smoothing < 1``.
+    reduction : str, default: "mean"
+        ``"none"`` keeps one loss per target, ``"sum"`` adds them up, ``"mean"`` averages
+        them over the targets that are not ignored.
+    ignore_index : int, default: -100
+        A target with this value counts in neither term, nor in the mean.
+
+    Raises
+    ------
+    TypeError
+        If an argument, the logits or the target is of a wrong type.
+    ValueError
+        If ``smoothing`` or ``reduction`` is not one of the values above, if shapes do
+        not fit, or if a target is neither a class nor ``ignore_index``. The range of
+        the targets is checked on the CPU only, and not under :func:`torch.compile`:
+        on a GPU the check would make the host wait for the device.
+
+    See Also
+    --------
+    LabelSmoothingLoss : the same loss, built on ``F.nll_loss``, with class weights.
+    label_smoothing.pick : the gather of the true class, on its own.
+
+    Notes
+    -----
+    The call takes ``logits`` and ``target`` and returns the loss in nats.
+
+    ============================ ====================== ==================
+    logits, floating point       target, torch.int64    loss, unreduced
+    ============================ ====================== ==================
+    (N, K)                       (N,)                   (N,)
+    (K,)                         ()                     ()
+    (N, K, d1, ...)              (N, d1, ...)           (N, d1, ...)
+    ============================ ====================== ==================
+
+    Sums run in float32 at least, and the result has the dtype that
+    :func:`torch.nn.functional.log_softmax` gives. If every target is ignored the mean is
+    nan, as in PyTorch.
+
+    References
+    ----------
+    :cite:t:`szegedy2016`, section 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import LabelSmoothing
+    >>> logits = torch.tensor([[0, 0.2, 0.7, 0.1, 0],
+    ...                        [0, 0.9, 0.2, 0.2, 1],
+    ...                        [1, 0.2, 0.7, 0.9, 1]])
+    >>> target = torch.tensor([2, 1, 0])
+    >>> LabelSmoothing(smoothing=0.3)(logits, target)
+    tensor(1.3883)
+    >>> LabelSmoothing(smoothing=0.3, reduction="none")(logits, target)
+    tensor([1.2969, 1.3862, 1.4818])
+    """
+
+    def __init__(
+        self,
+        smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int = -100,
+    ) -> None:
+        super().__init__()
+        _check_options(smoothing, reduction, ignore_index)
+        self.smoothing = smoothing
+        self.reduction = reduction
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        _check_options(self.smoothing, self.reduction, self.ignore_index)
+        dim = _check_input(logits, target, self.ignore_index)
+
+        output = F.log_softmax(logits, dim)
+        log_probs = _at_least_float32(output)
+        ignored = target == self.ignore_index
+        index = target.masked_fill(ignored, 0).unsqueeze(dim)  # gather takes no -100
+        loss = -log_probs.gather(dim, index).squeeze(dim)
+        if self.smoothing != 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
+            uniform = -log_probs.mean(dim)
+            loss = (1 - self.smoothing) * loss + self.smoothing * uniform
+        return _reduce(loss, ignored, self.reduction).to(output.dtype)
+
+    def extra_repr(self) -> str:
+        return (
+            f"smoothing={self.smoothing}, reduction={self.reduction!r}, "
+            f"ignore_index={self.ignore_index}"
+        )
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _reduce(loss: Tensor, ignored: Tensor, reduction: str) -> Tensor:
+    loss = loss.masked_fill(ignored, 0)
+    if reduction == "none":
+        return loss
+    total = loss.sum()
+    return total if reduction == "sum" else total / (~ignored).sum()
+
+
+def _check_options(smoothing: float, reduction: str, ignore_index: int) -> None:
+    if not isinstance(smoothing, Real):
+        raise TypeError(f"smoothing must be a number, got {type(smoothing).__name__}")
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must satisfy 0 <= smoothing < 1, got {smoothing}")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
+    if not isinstance(ignore_index, int):
+        raise TypeError(f"ignore_index must be an int, got {type(ignore_index).__name__}")
+
+
+def _kind(x: object) -> object:
+    return x.dtype if isinstance(x, Tensor) else type(x).__name__
+
+
+def _check_weight(weight: Tensor | None, num_classes: int | None = None) -> None:
+    if weight is None:
+        return
+    if not isinstance(weight, Tensor) or not weight.is_floating_point():
+        raise TypeError(f"weight must be a floating-point tensor, got {_kind(weight)}")
+    if weight.dim() != 1 or num_classes not in (None, len(weight)):
+        expected = "(num_classes,)" if num_classes is None else f"({num_classes},)"
+        raise ValueError(
+            f"weight must have shape {expected}, one weight per class, "
+            f"got {tuple(weight.shape)}"
+        )
+
+
+def _check_input(logits: Tensor, target: Tensor, ignore_index: int) -> int:
+    """Return the class dimension, or say why the two do not fit."""
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+        raise TypeError(f"logits must be floating point, got {_kind(logits)}")
+    if not isinstance(target, Tensor) or target.dtype != torch.int64:
+        raise TypeError(
+            f"target must hold class indices of dtype torch.int64, got {_kind(target)}"
+        )
+    if logits.dim() == 0:
+        raise ValueError("logits must have shape (K,), (N, K) or (N, K, d1, ...), got ()")
+    dim = 0 if logits.dim() == 1 else 1
+    num_classes = logits.shape[dim]
+    if num_classes == 0:
+        raise ValueError(
+            f"logits must have at least one class, got shape {tuple(logits.shape)}"
+        )
+    expected = logits.shape[:dim] + logits.shape[dim + 1 :]
+    if target.shape != expected:
+        hint = ""
+        if target.shape == logits.shape[:-1]:
+            hint = "; if the classes are last, pass logits.movedim(-1, 1)"
+        raise ValueError(
+            f"target must have shape {tuple(expected)} for logits of shape "
+            f"{tuple(logits.shape)} with the classes in dimension {dim}, "
+            f"got {tuple(target.shape)}{hint}"
+        )
+    # Reading a value back would make a GPU wait, and would break a compiled graph in two.
+    if target.device.type == "cpu" and not torch.compiler.is_compiling():
+        wrong = ((target < 0) | (target >= num_classes)) & (target != ignore_index)
+        if wrong.any():
+            at = wrong.nonzero()[0].tolist()
+            raise ValueError(
+                f"target{at if at else ''} is {target[tuple(at)].item()}, expected "
+                f"0 <= target < {num_classes} or ignore_index={ignore_index}"
+            )
+    return dim
