@@ -47,7 +47,7 @@ extensions = [
     "mathml",
     "verified",
 ]
-exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**/README.rst"]
+exclude_patterns = ["_build", "_static", "auto_examples/**.ipynb"]
 nitpicky = True
 
 # Where the site lives: the host says; a local build is served by hand.
@@ -115,11 +115,12 @@ bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "unsrt"
 bibtex_reference_style = "author_year"
 
-copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
-copybutton_selector = (
-    "div.highlight-python pre, div.highlight-pycon pre, div.highlight-ipython3 pre, "
-    "div.highlight-console pre, div.highlight-Python pre"
+# Code, but no output.
+copybutton_selector = ", ".join(
+    f"div.highlight-{language} pre"
+    for language in ("console", "default", "ipython3", "python", "Python")
 )
 
 sphinx_gallery_conf = {

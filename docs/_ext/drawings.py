@@ -85,10 +85,10 @@ class Drawing(SphinxDirective):
         save(figure, path)
         uri = "/" + os.path.relpath(path, self.env.srcdir).replace(os.sep, "/")
         node = nodes.figure("", nodes.image(uri=uri, alt=alt, classes=["drawing"]))
+        node["expression"] = self.arguments[0]
         if self.content:
-            caption = nodes.caption()
             inline, messages = self.state.inline_text("\n".join(self.content), self.lineno)
-            node += nodes.caption("", "", *inline, *messages) if inline else caption
+            node += [nodes.caption("", "", *inline), *messages]
         self.set_source_info(node)
         self.env.note_dependency(figures.__file__)
         self.add_name(node)

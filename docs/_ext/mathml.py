@@ -1,25 +1,40 @@
 """TeX becomes MathML while the site is built: no script, and nothing to fetch."""
 
+import re
+
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 log = logging.getLogger(__name__)
+# The symbols that have a colour of their own, in figures and in formulas alike.
+COLOURED = (
+    (re.compile("<mi>(δ)</mi>"), r'<mi class="delta">\1</mi>'),
+    (re.compile("<mi>(u|p)</mi>"), r'<mi class="\1">\1</mi>'),
+    (re.compile("<msup>(?=<mi>q</mi>)"), '<msup class="q">'),
+    (re.compile("<msubsup>(?=<mi>q</mi>)"), '<msubsup class="q">'),
+)
 convert = LatexToMathML().convert_with_local_state
 
 
 def render(node, *, displaystyle):
     tex = node.astext()
     try:
-        return convert(tex, displaystyle=displaystyle)
+        mathml = convert(tex, displaystyle=displaystyle)
     except LatexError as error:
         log.warning("%s in the formula %r", error, tex, location=node, type="mathml")
         return ""
+    for symbol, coloured in COLOURED:
+        mathml = symbol.sub(coloured, mathml)
+    return mathml
 
 
 def visit_inline(self, node):
-    self.body.append(render(node, displaystyle=False))
+    mathml = render(node, displaystyle=False)
+    after = node.get("punctuation", "")
+    self.body.append(f'<span class="formula">{mathml}{after}</span>' if after else mathml)
     raise nodes.SkipNode
 
 
@@ -35,6 +50,21 @@ def visit_block(self, node):
     raise nodes.SkipNode
 
 
+class Punctuation(SphinxPostTransform):
+    """Keep a comma or a full stop on the line of the formula before it."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self):
+        for node in list(self.document.findall(nodes.math)):
+            after = node.next_node(descend=False, siblings=True)
+            if isinstance(after, nodes.Text) and after[:1] in tuple(",.;:?!)"):
+                node["punctuation"] = after[:1]
+                after.parent.replace(after, nodes.Text(after[1:]))
+
+
 def setup(app):
+    app.add_post_transform(Punctuation)
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,7 +10,8 @@ Numbers. A decimal in the text is one of three, and says which:
 * ``{num}`1.3883 := LabelSmoothing(0.3)(logits, target)``` is computed: the build evaluates
   the expression and compares every digit shown. The names of ``label_smoothing``, ``torch``,
   ``F``, ``math``, and the running example ``logits``, ``target``, ``smoothing`` are there;
-* ``{given}`0.3``` is an input: the number stands in some code of the same page;
+* ``{given}`0.3``` is an input: the number stands in some code of the same page, be it an
+  example, a drawing, or the expression of another number;
 * ``{cited}`0.2 := szegedy2016``` is someone else's: the page cites that work.
 
 Gallery. Each script of ``examples`` ran in this build and left a figure.
@@ -31,7 +32,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 log = logging.getLogger(__name__)
-NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+)?")
+NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:\.\d+)?|inf\b|nan\b)")
 DECIMAL = re.compile(r"(?<![\w.])[-−]?\d+\.\d+(?![\w]|\.\d)")
 OUTPUT = {"output", "cell_output", "sphx-glr-script-out"}
 RAN_ELSEWHERE = {"cell_input"}
@@ -155,18 +156,23 @@ def untied(tree):
 
 
 def check_numbers(tree):
-    code = "\n".join(
+    code = [
         node.astext()
         for node in tree.findall(nodes.literal_block)
         if not inside(node, has_class(OUTPUT)) and node.get("testnodetype") != "testoutput"
-    ) + "\n".join(node.astext() for node in tree.findall(nodes.doctest_block))
+    ]
+    code += [node.astext() for node in tree.findall(nodes.doctest_block)]
+    code += [node["expression"] for node in tree.findall(nodes.figure) if "expression" in node]
+    tied = list(tree.findall(lambda n: isinstance(n, nodes.inline) and "tie" in n))
+    code += [tie for kind, tie in (node["tie"] for node in tied) if kind == "num"]
+    inputs = set(NUMBER.findall("\n".join(code)))
     cited = {
         node["reftarget"] for node in tree.findall(addnodes.pending_xref)
         if node.get("refdomain") == "cite"
     } | {key for node in tree.findall(nodes.Element) for key in node.get("bibtex_keys", ())}  # fmt: skip
-    for node in tree.findall(lambda n: isinstance(n, nodes.inline) and "tie" in n):
+    for node in tied:
         kind, tie = node["tie"]
-        if kind == "given" and node.astext() not in NUMBER.findall(code):
+        if kind == "given" and node.astext() not in inputs:
             warn("given: no code of this page has %s", node.astext(), location=node)
         if kind == "cited" and tie and tie not in cited:
             warn("cited: this page does not cite %s", tie, location=node)

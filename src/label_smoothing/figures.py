@@ -686,7 +686,7 @@ def _rows(number: int) -> tuple[Figure, list[Axes]]:
 
 
 def _name(ax: Axes, name: str, symbol: str) -> None:
-    ax.set_title(name, loc="left", color=COLOURS.get(symbol, INK), fontsize=15, pad=9)
+    ax.set_title(name, loc="left", color=COLOURS.get(symbol, INK), fontsize=15, pad=14)
 
 
 def _bars(ax: Axes, row: Tensor, colour: str, limits: tuple[float, float]) -> None:
