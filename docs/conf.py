@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
+from urllib.parse import urlparse
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -57,7 +58,7 @@ html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
 ogp_site_url = html_baseurl
 ogp_social_cards = {"line_color": "#be0eaf", "font": "DejaVu Sans"}
 sitemap_url_scheme = "{link}"
-notfound_urls_prefix = ""
+notfound_urls_prefix = urlparse(html_baseurl).path
 
 html_theme = "furo"
 html_title = "label_smoothing"

@@ -20,12 +20,12 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import torch
 from docutils import nodes
-from docutils.parsers.rst import directives
-from label_smoothing import __main__ as example
-from label_smoothing import figures
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from label_smoothing import __main__ as example
+from label_smoothing import figures
 
 log = logging.getLogger(__name__)
 COLOUR = re.compile("|".join(figures.DARK))
@@ -42,7 +42,10 @@ def save(figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with plt.rc_context(figures.STYLE):
         figure.savefig(
-            path, format="svg", transparent=True, metadata={"Date": None, "Creator": MARK}
+            path,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": MARK},
         )
     plt.close(figure)
 
@@ -54,8 +57,11 @@ def scraper(block, block_vars, gallery_conf):
         figure = plt.figure(number)
         path = Path(next(block_vars["image_path_iterator"])).with_suffix(".svg")
         if not figure.get_label():
-            log.warning("a figure without a label, its text alternative",
-                        location=block_vars["src_file"], type="drawings")  # fmt: skip
+            log.warning(
+                "a figure without a label, its text alternative",
+                location=block_vars["src_file"],
+                type="drawings",
+            )
         alt = figure.get_label()
         save(figure, path)
         uri = path.relative_to(gallery_conf["src_dir"]).as_posix()
@@ -75,7 +81,6 @@ class Drawing(SphinxDirective):
     required_arguments = 1
     final_argument_whitespace = True
     has_content = True
-    option_spec = {"name": directives.unchanged}
 
     def run(self):
         figure = eval(self.arguments[0], dict(NAMESPACE))
@@ -87,11 +92,11 @@ class Drawing(SphinxDirective):
         node = nodes.figure("", nodes.image(uri=uri, alt=alt, classes=["drawing"]))
         node["expression"] = self.arguments[0]
         if self.content:
-            inline, messages = self.state.inline_text("\n".join(self.content), self.lineno)
+            text = "\n".join(self.content)
+            inline, messages = self.state.inline_text(text, self.lineno)
             node += [nodes.caption("", "", *inline), *messages]
         self.set_source_info(node)
         self.env.note_dependency(figures.__file__)
-        self.add_name(node)
         return [node]
 
 
@@ -111,7 +116,8 @@ class DarkTwins(SphinxTransform):
                 continue
             twin = path.with_name(f"{path.stem}.dark.svg")
             twin.write_text(
-                COLOUR.sub(lambda colour: figures.DARK[colour[0]], light), encoding="utf-8"
+                COLOUR.sub(lambda colour: figures.DARK[colour[0]], light),
+                encoding="utf-8",
             )
             dark = image.deepcopy()
             dark["uri"] = image["uri"].removesuffix(".svg") + ".dark.svg"

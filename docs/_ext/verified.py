@@ -7,9 +7,10 @@ reader can paste it alone.
 
 Numbers. A decimal in the text is one of three, and says which:
 
-* ``{num}`1.3883 := LabelSmoothing(0.3)(logits, target)``` is computed: the build evaluates
-  the expression and compares every digit shown. The names of ``label_smoothing``, ``torch``,
-  ``F``, ``math``, and the running example ``logits``, ``target``, ``smoothing`` are there;
+* ``{num}`1.3883 := LabelSmoothing(0.3)(logits, target)``` is computed: the build
+  evaluates the expression and compares every digit shown. It knows the names of
+  ``label_smoothing``, ``torch``, ``F``, ``math``, and the running example ``logits``,
+  ``target``, ``smoothing``;
 * ``{given}`0.3``` is an input: the number stands in some code of the same page, be it an
   example, a drawing, or the expression of another number;
 * ``{cited}`0.2 := szegedy2016``` is someone else's: the page cites that work.
@@ -21,22 +22,36 @@ import math
 import re
 from pathlib import Path
 
-import label_smoothing
 import torch
 import torch.nn.functional as F
 from docutils import nodes
-from label_smoothing import __main__ as example
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
+
+import label_smoothing
+from label_smoothing import __main__ as example
 
 log = logging.getLogger(__name__)
 NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:\.\d+)?|inf\b|nan\b)")
 DECIMAL = re.compile(r"(?<![\w.])[-−]?\d+\.\d+(?![\w]|\.\d)")
 OUTPUT = {"output", "cell_output", "sphx-glr-script-out"}
 RAN_ELSEWHERE = {"cell_input"}
-GALLERY_CODE = "Python"  # sphinx-gallery writes the language so; by hand it is in lower case
+GALLERY_CODE = "Python"  # what sphinx-gallery writes; by hand it is in lower case
+NOT_PROSE = (
+    addnodes.desc_signature,
+    nodes.citation,
+    nodes.comment,
+    nodes.doctest_block,
+    nodes.field_list,
+    nodes.literal,
+    nodes.literal_block,
+    nodes.math,
+    nodes.math_block,
+    nodes.raw,
+    nodes.reference,
+)
 NAMESPACE = {
     **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
@@ -78,8 +93,13 @@ def compare(shown, expression, location):
         f"{v:.{len(n.partition('.')[2])}f}" for n, v in zip(numbers, values, strict=False)
     ]
     if len(numbers) != len(values) or computed != [n.replace("−", "-") for n in numbers]:
-        warn("num: the page says %s, %s gives %s", shown, expression, value,
-             location=location)  # fmt: skip
+        warn(
+            "num: the page says %s, %s gives %s",
+            shown,
+            expression,
+            value,
+            location=location,
+        )
 
 
 class EachSnippetAlone(SphinxTransform):
@@ -123,8 +143,8 @@ def check_code(tree):
             or node.get("language") == GALLERY_CODE
             or inside(node, has_class(OUTPUT | RAN_ELSEWHERE))
         )
-        if not ran and (language.startswith(("python", "pycon", "ipython"))
-                        or ">>> " in node.astext()):  # fmt: skip
+        python = language.startswith(("python", "pycon", "ipython"))
+        if not ran and (python or ">>> " in node.astext()):
             warn("code that nothing runs: %r", node.astext()[:40], location=node)
     for node in tree.findall(nodes.paragraph):
         if (node.rawsource or node.astext()).lstrip().startswith(">>> "):
@@ -139,16 +159,9 @@ def check_code(tree):
 
 def untied(tree):
     """Yield the text nodes of prose, captions, tables and alternatives with a decimal."""
-    exempt = (
-        nodes.literal, nodes.literal_block, nodes.doctest_block, nodes.math,
-        nodes.math_block, nodes.raw, nodes.comment, nodes.reference, nodes.field_list,
-        nodes.citation, nodes.substitution_definition, addnodes.desc_signature,
-    )  # fmt: skip
+    exempt = has_class(OUTPUT | {"tied"})
     for text in tree.findall(nodes.Text):
-        if not inside(
-            text,
-            lambda n: isinstance(n, exempt) or has_class(OUTPUT | {"tied", "sphx-glr-timing"})(n),
-        ):
+        if not inside(text, lambda node: isinstance(node, NOT_PROSE) or exempt(node)):
             yield text.parent, DECIMAL.findall(text)
     for image in tree.findall(nodes.image):
         if "drawing" not in image["classes"]:  # the text of a drawing is computed
@@ -159,17 +172,23 @@ def check_numbers(tree):
     code = [
         node.astext()
         for node in tree.findall(nodes.literal_block)
-        if not inside(node, has_class(OUTPUT)) and node.get("testnodetype") != "testoutput"
+        if not inside(node, has_class(OUTPUT))
+        and node.get("testnodetype") != "testoutput"
     ]
     code += [node.astext() for node in tree.findall(nodes.doctest_block)]
-    code += [node["expression"] for node in tree.findall(nodes.figure) if "expression" in node]
+    code += [
+        node["expression"] for node in tree.findall(nodes.figure) if "expression" in node
+    ]
     tied = list(tree.findall(lambda n: isinstance(n, nodes.inline) and "tie" in n))
     code += [tie for kind, tie in (node["tie"] for node in tied) if kind == "num"]
     inputs = set(NUMBER.findall("\n".join(code)))
     cited = {
-        node["reftarget"] for node in tree.findall(addnodes.pending_xref)
+        key for node in tree.findall(nodes.Element) for key in node.get("bibtex_keys", ())
+    } | {
+        node["reftarget"]
+        for node in tree.findall(addnodes.pending_xref)
         if node.get("refdomain") == "cite"
-    } | {key for node in tree.findall(nodes.Element) for key in node.get("bibtex_keys", ())}  # fmt: skip
+    }
     for node in tied:
         kind, tie = node["tie"]
         if kind == "given" and node.astext() not in inputs:
@@ -178,8 +197,11 @@ def check_numbers(tree):
             warn("cited: this page does not cite %s", tie, location=node)
     for node, numbers in untied(tree):
         if numbers:
-            warn("numbers that nothing verifies: %s; use the roles num, given or cited",
-                 ", ".join(numbers), location=node)  # fmt: skip
+            warn(
+                "numbers that nothing verifies: %s; use the roles num, given or cited",
+                ", ".join(numbers),
+                location=node,
+            )
 
 
 def check(app, env):
