@@ -64,7 +64,19 @@ class Punctuation(SphinxPostTransform):
                 after.parent.replace(after, nodes.Text(after[1:]))
 
 
+def describe(app, page, template, context, doctree):
+    """Leave readable text, not TeX, for the description that links to a page show."""
+    if doctree is None:
+        return
+    for node in list(doctree.findall(nodes.math)):
+        text = re.sub("<[^>]*>", "", render(node, displaystyle=False))
+        node.replace_self(nodes.Text(f" {text}"))
+    for node in list(doctree.findall(nodes.math_block)):
+        node.parent.remove(node)
+
+
 def setup(app):
     app.add_post_transform(Punctuation)
+    app.connect("html-page-context", describe, priority=400)
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -168,18 +168,17 @@ def untied(tree):
             yield image, DECIMAL.findall(image.get("alt", ""))
 
 
+def is_input(node):
+    return (
+        not inside(node, has_class(OUTPUT)) and node.get("testnodetype") != "testoutput"
+    )
+
+
 def check_numbers(tree):
-    code = [
-        node.astext()
-        for node in tree.findall(nodes.literal_block)
-        if not inside(node, has_class(OUTPUT))
-        and node.get("testnodetype") != "testoutput"
-    ]
-    code += [node.astext() for node in tree.findall(nodes.doctest_block)]
-    code += [
-        node["expression"] for node in tree.findall(nodes.figure) if "expression" in node
-    ]
     tied = list(tree.findall(lambda n: isinstance(n, nodes.inline) and "tie" in n))
+    code = [node.astext() for node in tree.findall(nodes.literal_block) if is_input(node)]
+    code += [node.astext() for node in tree.findall(nodes.doctest_block)]
+    code += [node.get("expression", "") for node in tree.findall(nodes.figure)]
     code += [tie for kind, tie in (node["tie"] for node in tied) if kind == "num"]
     inputs = set(NUMBER.findall("\n".join(code)))
     cited = {
