@@ -112,13 +112,11 @@ def targets(
     _bars(middle, u, COLOURS["u"], (0, 1))
     _bars(bottom, mixed, COLOURS["q'"], (0, 1))
     # The last row is the sum of its parts: paint them into the bars of q'.
-    k = range(num_classes)
-    bottom.bar(k, smoothing * u, color=COLOURS["u"], width=0.72)
-    bottom.bar(
-        k, mixed - smoothing * u, bottom=smoothing * u, color=COLOURS["δ"], width=0.72
-    )
+    k, lower, upper = range(num_classes), (smoothing * u).tolist(), mixed.tolist()
+    bottom.bar(k, upper, color=COLOURS["δ"], width=0.72)
+    bottom.bar(k, lower, color=COLOURS["u"], width=0.72)
     bottom.hlines(
-        mixed, [i - 0.36 for i in k], [i + 0.36 for i in k], COLOURS["q'"], lw=3
+        upper, [i - 0.36 for i in k], [i + 0.36 for i in k], COLOURS["q'"], lw=3
     )
     _name(top, r"$\delta$", "δ")
     _name(middle, "$u$", "u")

@@ -1,0 +1,46 @@
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from label_smoothing import figures
+
+from .conftest import DOCS, Build
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def test_a_drawing_comes_in_two_themes_with_the_same_data(build: Build) -> None:
+    warnings, out = build("```{drawing} targets(target[0], 5, smoothing)\nThe mix.\n```")
+    assert warnings == ""
+    page = BeautifulSoup((out / "index.html").read_text(encoding="utf-8"), "html.parser")
+    light, dark = page.find_all("img")
+    assert "only-light" in light["class"]
+    assert "only-dark" in dark["class"]
+    assert light["alt"] == dark["alt"]
+    assert light["alt"].startswith("Three bar charts over 5 classes.")
+    first, second = ((out / image["src"]).read_text() for image in (light, dark))
+    assert first != second
+    colour = re.compile("#[0-9a-f]{6}")
+    assert colour.sub("", first) == colour.sub("", second)
+    assert set(colour.findall(first)) <= set(figures.DARK)
+    assert set(colour.findall(second)) <= set(figures.DARK.values())
+
+
+def test_the_colours_of_the_page_are_those_of_the_figures() -> None:
+    css = (DOCS / "_static" / "site.css").read_text(encoding="utf-8")
+    for name, symbol in (("delta", "δ"), ("u", "u"), ("q", "q'"), ("p", "p")):
+        light = figures.COLOURS[symbol]
+        dark = figures.DARK[light]
+        assert re.findall(rf"--{name}: (\S+);", css) == [light, dark, dark]
+
+
+def test_formulas_are_mathml_in_the_colours_of_their_symbols(build: Build) -> None:
+    _, out = build("$q' = (1-\\varepsilon)\\,\\delta + \\varepsilon\\,u$, and $p$.")
+    html = (out / "index.html").read_text(encoding="utf-8")
+    page = BeautifulSoup(html, "html.parser")
+    coloured = {tag["class"][0]: tag.get_text() for tag in page.select("math [class]")}
+    assert coloured == {"q": "q′", "delta": "δ", "u": "u", "p": "p"}
+    # The full stop stays on the line of the formula.
+    assert page.select(".formula")[-1].get_text() == "p."
+    assert "\\delta" not in html

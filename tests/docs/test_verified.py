@@ -1,0 +1,92 @@
+"""Plant each mistake once, and see it caught; and see the right thing pass."""
+
+import pytest
+
+from .conftest import Build
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+LOSS = "LabelSmoothing(0.3)(logits, target)"
+CODE = "```{testcode}\nprint(0.25)\n```\n\n```{testoutput}\n0.25\n```\n\n"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"The loss is {{num}}`1.3883 := {LOSS}`.",
+        "A list: {num}`1.2969, 1.3862, 1.4818 := "
+        "LabelSmoothing(0.3, 'none')(logits, target)`.",
+        "{num}`−1 := -1`, {num}`inf := math.inf`, {num}`(1, 2) := (1, 2)`.",
+        CODE + "The input is {given}`0.25`.",
+        "```{drawing} floor(5, 0.3)\nAt ε = {given}`0.3`.\n```",
+        "Cited: {cited}`0.2 := knuth1984` {cite:p}`knuth1984`.\n\n```{bibliography}\n```",
+        "Code is exempt: `0.123`, $0.123$; so are torch 2.13.0 and [0.1](https://a.b/).",
+    ],
+)
+def test_what_is_tied_passes(build: Build, page: str) -> None:
+    assert build(page)[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        (f"{{num}}`1.3884 := {LOSS}`", "the page says 1.3884"),
+        (f"{{num}}`1.388 3 := {LOSS}`", "the page says"),
+        (f"{{num}}`1.3983 := {LOSS}`", "the page says 1.3983"),
+        ("{num}`1.3883 := nonsense`", "NameError"),
+        ("{num}`1.3883`", "SyntaxError"),
+        ("{num}`1, 2 := [1, 2, 3]`", "the page says 1, 2"),
+        ("{num}`inf := 1`", "the page says inf"),
+        ("The loss is 1.3883.", "nothing verifies: 1.3883"),
+        ("| a |\n|---|\n| 0.5 |", "nothing verifies: 0.5"),
+        ("![it falls to 0.5](a.png)", "nothing verifies: 0.5"),
+        ("```{drawing} floor(5, 0.3)\nA caption with 0.3.\n```", "nothing verifies: 0.3"),
+        (CODE + "{given}`0.26`", "no code of this page has 0.26"),
+        ("```text\n0.26\n```\n\n```{testoutput}\n0.27\n```\n{given}`0.27`", "has 0.27"),
+        ("{cited}`0.2 := knuth1984`", "does not cite knuth1984"),
+        ("{cited}`0.2`", "key of the work"),
+        ("```python\nprint(1)\n```", "code that nothing runs"),
+        ("```pycon\n>>> 1\n1\n```", "code that nothing runs"),
+        ("```\n>>> 1\n1\n```", "code that nothing runs"),
+        ("    >>> 1\n    1", "code that nothing runs"),
+        (">>> 1 + 1\n3", "nested quotes"),
+        ("```{doctest}\n>>> 1  # doctest: +SKIP\n2\n```", "a skipped example"),
+        ("```{testcode}\n:skipif: True\nprint(1)\n```", "a skipped example"),
+        ("$\\nonsense$", "in the formula"),
+    ],
+)
+def test_what_is_not_tied_is_caught(build: Build, page: str, message: str) -> None:
+    assert message in build(page)[0]
+
+
+@pytest.mark.parametrize(
+    ("page", "failures"),
+    [
+        ("```{doctest}\n>>> 1 + 1\n2\n```", 0),
+        ("```{doctest}\n>>> 1 + 1\n3\n```", 1),
+        ("```{doctest}\n>>> print('a', 'b')\na ... b\n```", 1),
+        ("```{testcode}\nprint(1)\n```\n\n```{testoutput}\n1\n```", 0),
+        ("```{testcode}\nprint(1)\n```\n\n```{testoutput}\n2\n```", 1),
+        ("```{testcode}\nprint(1)\n```", 1),
+        # A snippet that leans on the one above it could not be pasted alone.
+        ("```{testcode}\na = 1\n```\n\n```{testcode}\nb = a\n```", 1),
+    ],
+)
+def test_examples_run(build: Build, page: str, failures: int) -> None:
+    printed, _ = build(page, "doctest")
+    assert f"{failures} failure{'s' * (failures != 1)} in tests" in printed
+
+
+def test_a_page_without_examples_is_not_called_verified(build: Build) -> None:
+    assert "no example ran" in build("Words.", "doctest")[0]
+
+
+def test_a_gallery_script_that_did_not_run_is_caught(build: Build, tmp_path) -> None:
+    script = tmp_path / "examples" / "1_a" / "plot_b.py"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    assert "the script left no figure" in build("Words.")[0]
+    images = tmp_path / "docs" / "auto_examples" / "1_a" / "images"
+    images.mkdir(parents=True)
+    (images / "sphx_glr_plot_b_001.svg").touch()
+    assert build("Words.")[0] == ""
