@@ -30,7 +30,7 @@ def install(session: nox.Session, *groups: str, pinned: bool = True) -> None:
         *pins, "-e", ".[figures]", *nox.project.dependency_groups(PYPROJECT, *groups)
     )
     # One thread adds in one order, so the printed digits do not depend on the machine.
-    session.env |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    session.env.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 
 @nox.session
