@@ -75,12 +75,14 @@ html_theme_options = {
         "color-brand-primary": "#0b1f66",
         "color-brand-content": "#0b3fa8",
         "color-brand-visited": "#0b3fa8",
+        "color-code-background": "#f4f6f9",
         "font-stack": "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
     },
     "dark_css_variables": {
         "color-brand-primary": "#9db4ff",
         "color-brand-content": "#9db4ff",
         "color-brand-visited": "#9db4ff",
+        "color-code-background": "#1d2025",
     },
 }
 html_context = {

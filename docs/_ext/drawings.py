@@ -131,6 +131,7 @@ def style_notebooks(app):
     profile = Path(app.srcdir, "_build", "ipython", "profile_default")
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(
+        "c.IPKernelApp.log_level = 'ERROR'\n"
         "c.InlineBackend.figure_formats = {'svg'}\n"
         "c.InlineBackend.print_figure_kwargs = {\n"
         "    'bbox_inches': None,\n"
