@@ -6,6 +6,8 @@ A hard target puts all probability on the true class. The bars show it for three
 one bar of height one, and nothing anywhere else.
 """
 
+import torch
+
 from label_smoothing import dirac_delta, figures
 from label_smoothing.__main__ import logits, target
 
@@ -19,11 +21,9 @@ figures.distribution(delta, "δ")
 # that brought label smoothing, :cite:p:`szegedy2016`, calls it a Dirac delta. On a finite
 # set of classes it is a Kronecker delta.
 #
-# **It knows no doubt**: the largest probability of each row is one, so its entropy is
-# zero.
+# **It knows no doubt**: its entropy is zero, the least there is.
 
-for n, (row, y) in enumerate(zip(delta, target, strict=True)):
-    print(f"row {n}: class {int(y)} has {float(row.max())} of {float(row.sum())}")
+print("entropy of each row", torch.special.entr(delta).sum(1))
 
 # %%
 # As a target it picks a single term out of cross entropy: of all the

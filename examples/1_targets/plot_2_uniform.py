@@ -21,8 +21,8 @@ figures.distribution(u, "u")
 # larger entropy: :math:`H(u) = \log K`.
 
 for num_classes in (2, 5, 1000):
-    share = 1 / num_classes
-    print(f"K = {num_classes:4}: u = {share:.3f}, H(u) = {math.log(num_classes):.4f}")
+    share, entropy = 1 / num_classes, math.log(num_classes)
+    print(f"K = {num_classes:4}: u = {share:.3f}, H(u) = {entropy:.4f}")
 
 # %%
 # **Cross entropy against the uniform prior is a plain mean**: the sum with equal weights

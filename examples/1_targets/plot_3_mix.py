@@ -7,6 +7,7 @@ the result is a part of the one on top of a part of the other.
 """
 
 import torch
+import torch.nn.functional as F
 
 from label_smoothing import figures, smooth
 from label_smoothing.__main__ import logits, smoothing, target
@@ -24,7 +25,7 @@ figures.targets(target[0], 5, smoothing)
 
 for epsilon in (0.0, 0.1, 0.3, 0.9):
     q = smooth(target[0], 5, epsilon)
-    print(f"ε = {epsilon}: true class {q[2]:.2f}, each other {q[0]:.2f}")
+    print(f"ε = {epsilon}: true class {q[2]:.2f}, others {q[0]:.2f}")
 
 figures.mix(5, smoothing)
 
@@ -33,7 +34,7 @@ figures.mix(5, smoothing)
 # the training set: a frequent class gets more of the share, a rare one less.
 
 frequency = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1])
-print(smooth(target[:1], num_classes=5, smoothing=smoothing, prior=frequency))
+print(smooth(target[0], 5, smoothing, prior=frequency))
 
 figures.targets(target[0], 5, smoothing, prior=frequency)
 
@@ -42,8 +43,8 @@ figures.targets(target[0], 5, smoothing, prior=frequency)
 # ``label_smoothing`` knows the uniform prior only.
 
 q = smooth(target, 5, smoothing, prior=frequency)
-unigram = torch.nn.functional.cross_entropy(logits, q)
-uniform = torch.nn.functional.cross_entropy(logits, target, label_smoothing=smoothing)
+unigram = F.cross_entropy(logits, q)
+uniform = F.cross_entropy(logits, target, label_smoothing=smoothing)
 print(f"unigram prior {unigram:.4f}, uniform prior {uniform:.4f}")
 
 # %%

@@ -19,8 +19,9 @@ figures.gradient(logits[0], target[0], smoothing)
 
 z = logits[0].clone().requires_grad_()
 F.cross_entropy(z, target[0], label_smoothing=smoothing).backward()
+p, q = logits[0].softmax(0), smooth(target[0], 5, smoothing)
 print("autograd", z.grad)
-print("p - q'  ", logits[0].softmax(0) - smooth(target[0], 5, smoothing))
+print("p - q'  ", p - q)
 
 # %%
 # **A prediction can be too certain.** Here the true logit stands far above the others,
@@ -37,8 +38,7 @@ figures.gradient(certain, target[0], smoothing)
 for gap in (1.0, 2.0, 5.0, 10.0):
     z = torch.tensor([0.0, 0.0, gap, 0.0, 0.0], dtype=torch.float64)
     p = z.softmax(0)[2]
-    soft = p - smooth(target[0], 5, smoothing)[2]
-    print(f"gap {gap:4}: hard {p - 1:+.4f}, smoothed {soft:+.4f}")
+    print(f"gap {gap:4}: hard {p - 1:+.4f}, smoothed {p - q[2]:+.4f}")
 
 # %%
 # Between the second gap and the third the smoothed gradient passes through zero. What the

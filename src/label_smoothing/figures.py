@@ -60,6 +60,9 @@ P = ParamSpec("P")
 def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        # This loads the backend. A notebook's turns interactive mode on when it loads; in
+        # rc_context that would be undone at the end, and later figures would not show.
+        plt.draw_if_interactive()  # type: ignore[no-untyped-call]
         with plt.rc_context(STYLE):
             return draw(*args, **kwargs)
 
@@ -223,7 +226,7 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
     figure, axes = _rows(len(table))
     high = 1.0 if table.max() > 0.5 else float(table.max())
     for n, (ax, row) in enumerate(zip(axes, table, strict=True)):
-        _bars(ax, row, COLOURS[symbol], (0, high))
+        _bars(ax, row, COLOURS[symbol], (0, 1.1 * high))
         _name(ax, f"${TEX[symbol]}$" + (f"$,\\ n={n}$" if len(table) > 1 else ""), symbol)
     rows = "; ".join(
         f"Row {n}: {', '.join(f'{v:.4g}' for v in row[:12].tolist())}"
