@@ -60,6 +60,9 @@ P = ParamSpec("P")
 def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        # This loads the backend. A notebook's turns interactive mode on when it loads; in
+        # rc_context that would be undone at the end, and later figures would not show.
+        plt.draw_if_interactive()  # type: ignore[no-untyped-call]
         with plt.rc_context(STYLE):
             return draw(*args, **kwargs)
 
@@ -221,7 +224,7 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
     figure, axes = _rows(len(table))
     high = 1.0 if table.max() > 0.5 else float(table.max())
     for n, (ax, row) in enumerate(zip(axes, table, strict=True)):
-        _bars(ax, row, COLOURS[symbol], (0, high))
+        _bars(ax, row, COLOURS[symbol], (0, 1.1 * high))
         _name(ax, f"${TEX[symbol]}$" + (f"$,\\ n={n}$" if len(table) > 1 else ""), symbol)
     rows = "; ".join(
         f"Row {n}: {', '.join(f'{v:.4g}' for v in row[:12].tolist())}"
@@ -388,11 +391,8 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
     <Figure size 600x764.286 with 1 Axes>
     """
     _check_table(logits, target)
+    _check_small(logits)
     rows, classes = logits.shape
-    if rows > 8 or classes > 8:
-        raise ValueError(
-            f"logits must be at most 8 by 8 to draw, got {rows} by {classes}"
-        )
     log_probs = logits.log_softmax(1)
     picked = pick(log_probs, target)
     loss = -picked.mean()
@@ -429,6 +429,88 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
         f"log p. In each row the cell of the true class "
         f"({', '.join(map(str, target.tolist()))}) is filled: {numbers}. Negated, their "
         f"mean is the loss, {loss:.4f}.",
+    )
+
+
+@_styled
+def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
+    r"""Draw the way from log probabilities to the smoothed loss: two readings, one mix.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        Shape (N, K), floating point; at most eight rows and eight classes.
+    target : torch.Tensor
+        True classes, shape (N,), dtype torch.int64.
+    smoothing : float
+        The weight :math:`\varepsilon` of the uniform term, ``0 <= smoothing < 1``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The table of log p, with the picked cells filled. Below it the columns of
+        :math:`H(\delta, p)`, the picked cells negated, and of :math:`H(u, p)`, the row
+        means negated. Their mix is the loss of each row; its mean is the loss.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (N, K) and (N,), or too large to draw.
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> from label_smoothing.__main__ import logits, target
+    >>> figures.smoothed_pipeline(logits, target, smoothing=0.3)
+    <Figure size 600x519.231 with 1 Axes>
+    """
+    _check_table(logits, target)
+    _check_small(logits)
+    rows, classes = logits.shape
+    log_probs = logits.log_softmax(1)
+    hard = -pick(log_probs, target)
+    flat = -log_probs.mean(1)
+    row_loss = (1 - smoothing) * hard + smoothing * flat
+    loss = row_loss.mean()
+    figure, ax = _canvas()
+    width, gap, apart = 2.0, 2.1, 4.2
+    chosen = {(n, int(k)) for n, k in enumerate(target)}
+    wide = max(width, (2 * apart + width) / classes)  # at least as wide as what is below
+    _table(ax, log_probs, (0, 0), r"$\log p$", width=wide, picked=chosen)
+    top, middle = rows + gap, rows + gap + rows / 2
+    every = {(n, 0) for n in range(rows)}
+    for n, (column, name, symbol, step) in enumerate(
+        (
+            (hard, r"$H(\delta, p)$", "δ", "-gather"),
+            (flat, "$H(u, p)$", "u", "-mean(1)"),
+            (row_loss, "$H(q', p)$", "q'", ""),
+        )
+    ):
+        x = n * apart
+        colour = COLOURS[symbol]
+        _table(ax, column[:, None], (x, top), "", width=width, picked=every, fill=colour)
+        ax.text(x + width / 2, top - 0.25, name, ha="center", va="bottom", color=colour)
+        if step:
+            _step(ax, (x + width / 2, rows), (x + width / 2, top - 1), step)
+    for n, sign in enumerate((f"·{1 - smoothing:.4g} +", f"·{smoothing:.4g} =")):
+        x = n * apart + width + (apart - width) / 2
+        ax.text(x, middle, sign, ha="center", va="center")
+    x, end = 2 * apart + width / 2, top + rows
+    _step(ax, (x, end), (x, end + 0.95), "mean")
+    _table(ax, loss.reshape(1, 1), (x - width / 2, end + 0.95), "", width=width)
+    numbers = "; ".join(
+        f"row {n}: {h:.4f} and {f:.4f} give {r:.4f}"
+        for n, (h, f, r) in enumerate(
+            zip(hard.tolist(), flat.tolist(), row_loss.tolist(), strict=True)
+        )
+    )
+    return _fit(
+        figure,
+        ax,
+        f"A table of log p, {rows} rows by {classes} classes, is read twice. The cell of "
+        f"the true class, negated, is H(δ, p); the mean of the row, negated, is H(u, p). "
+        f"{1 - smoothing:.4g} of the first and {smoothing:.4g} of the second are the "
+        f"loss of the row. In {numbers}. Their mean is the loss, {loss:.4f}.",
     )
 
 
@@ -760,14 +842,15 @@ def _table(
     beam: Collection[tuple[int, ...]] = (),
     picked: Collection[tuple[int, ...]] = (),
     marked: Collection[tuple[int, ...]] = (),
+    fill: str = COLOURS["δ"],
 ) -> None:
     """Draw the numbers of a matrix as cells; y runs downwards."""
     left, top = corner
     shown = _numbers(values)
     for i, j in itertools.product(*map(range, values.shape)):
         x, y = left + j * width, top + i
-        fill = COLOURS["δ"] if (i, j) in picked else "none"
-        ax.add_patch(Rectangle((x, y), width, 1, fc=fill, ec=LINE, lw=1))
+        face = fill if (i, j) in picked else "none"
+        ax.add_patch(Rectangle((x, y), width, 1, fc=face, ec=LINE, lw=1))
         if (i, j) in beam and (i, j) not in picked:
             ax.add_patch(Rectangle((x, y), width, 1, fc=COLOURS["δ"], alpha=0.2, lw=0))
         if (i, j) in marked:
@@ -857,6 +940,14 @@ def _check_table(logits: Tensor, target: Tensor) -> None:
         raise ValueError(
             f"logits and target must have shapes (N, K) and (N,), "
             f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+
+
+def _check_small(logits: Tensor) -> None:
+    rows, classes = logits.shape
+    if rows > 8 or classes > 8:
+        raise ValueError(
+            f"logits must be at most 8 by 8 to draw, got {rows} by {classes}"
         )
 
 
