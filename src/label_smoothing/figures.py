@@ -303,6 +303,61 @@ def mix(num_classes: int, smoothing: float) -> Figure:
 
 
 @_styled
+def weighted_target(target: Tensor, weight: Tensor, smoothing: float) -> Figure:
+    r"""Draw what class weights make of a smoothed target in PyTorch's loss.
+
+    With weights :math:`w` the loss of a row is
+    :math:`-\sum_k w_k\,q'(k) \log p_k`. It is least at
+    :math:`p^*_k \propto w_k\,q'(k)`, and so no longer at :math:`q'`.
+
+    Parameters
+    ----------
+    target : torch.Tensor
+        One true class, shape (), dtype torch.int64.
+    weight : torch.Tensor
+        The weights :math:`w_k`, shape (K,).
+    smoothing : float
+        The weight :math:`\varepsilon` of the uniform prior, ``0 <= smoothing < 1``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Three bar charts: w, q', and the optimum p*.
+
+    Raises
+    ------
+    ValueError
+        If ``weight`` is not a row and ``target`` not its class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import figures
+    >>> weight = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
+    >>> figures.weighted_target(torch.tensor(2), weight, smoothing=0.3)
+    <Figure size 600x380 with 3 Axes>
+    """
+    _check_row(weight, target)
+    q, y = smooth(target, len(weight), smoothing), int(target)
+    best = weight * q / (weight * q).sum()
+    figure, (top, middle, bottom) = _rows(3)
+    _bars(top, weight, MUTED, (0, float(weight.max())))
+    _bars(middle, q, COLOURS["q'"], (0, 1))
+    _bars(bottom, best, COLOURS["p"], (0, 1))
+    _name(top, "$w$", "")
+    _name(middle, "$q'$", "q'")
+    _name(bottom, r"$p^* \propto w\,q'$", "p")
+    most = int(best.argmax())
+    return _finish(
+        figure,
+        f"Three bar charts over {len(weight)} classes: the weights w, q', and the "
+        f"optimum p* in proportion to w times q'. At the true class, {y}, q' is "
+        f"{q[y]:.4g} and p* is {best[y]:.4g}. The largest p* is "
+        f"{best[most]:.4g}, at class {most}.",
+    )
+
+
+@_styled
 def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     r"""Draw the loss of each row as the sum of its two terms.
 
@@ -360,6 +415,72 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
         for n, (h, s) in enumerate(zip(hard.tolist(), soft.tolist(), strict=True))
     )
     return _finish(figure, f"Stacked bars of the loss in nats. {rows}")
+
+
+@_styled
+def padding(
+    logits: Tensor, target: Tensor, smoothing: float, ignore_index: int = -100
+) -> Figure:
+    r"""Draw the terms that an ignored row must not have.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        Shape (N, K), floating point.
+    target : torch.Tensor
+        True classes or ``ignore_index``, shape (N,), dtype torch.int64.
+    smoothing : float
+        The weight :math:`\varepsilon` of the uniform term, ``0 <= smoothing < 1``.
+    ignore_index : int, default: -100
+        The target of an ignored row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A stacked bar per row, in nats. Of an ignored row only an outline is left: the
+        uniform term, as it comes out of a loss that tells ``nll_loss`` alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (N, K) and (N,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import figures
+    >>> from label_smoothing.__main__ import logits
+    >>> figures.padding(logits, torch.tensor([2, -100, 0]), smoothing=0.3)
+    <Figure size 600x276 with 1 Axes>
+    """
+    _check_table(logits, target)
+    log_probs = logits.log_softmax(1)
+    ignored = target == ignore_index
+    hard = (smoothing - 1) * pick(log_probs, target.masked_fill(ignored, 0))
+    hard = hard.masked_fill(ignored, 0)
+    soft = -smoothing * log_probs.mean(1)
+    figure, ax = plt.subplots(
+        figsize=(WIDTH, 0.9 + 0.62 * len(logits)), layout="constrained"
+    )
+    rows = []
+    for n, (h, s) in enumerate(zip(hard.tolist(), soft.tolist(), strict=True)):
+        if ignored[n]:
+            ax.barh(n, s, fc="none", ec=COLOURS["u"], lw=1.5, ls=(0, (4, 2)), height=0.62)
+            ax.text(s / 2, n, f"{s:.4f}", color=COLOURS["u"], ha="center", va="center")
+            ax.text(s, n, "  0", color=COLOURS["q'"], va="center")
+            rows.append(f"Row {n} is ignored: an outline of {s:.4g} from u, and no loss.")
+            continue
+        ax.barh(n, h, color=COLOURS["δ"], height=0.62)
+        ax.barh(n, s, left=h, color=COLOURS["u"], height=0.62)
+        ax.text(h / 2, n, f"{h:.4f}", color=PAPER, ha="center", va="center")
+        ax.text(h + s / 2, n, f"{s:.4f}", color=PAPER, ha="center", va="center")
+        ax.text(h + s, n, f"  {h + s:.4f}", color=COLOURS["q'"], va="center")
+        rows.append(f"Row {n}: {h:.4g} from δ plus {s:.4g} from u gives {h + s:.4g}.")
+    ax.set(xlim=(0, 1.18 * float((hard + soft).max())), ylim=(len(logits) - 0.55, -0.55))
+    ax.set_yticks(range(len(logits)), [f"$y={y}$" for y in target.tolist()])
+    ax.tick_params(left=False)
+    ax.spines["left"].set_visible(False)
+    return _finish(figure, f"Stacked bars of the loss in nats. {' '.join(rows)}")
 
 
 @_styled
@@ -429,6 +550,82 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
         f"log p. In each row the cell of the true class "
         f"({', '.join(map(str, target.tolist()))}) is filled: {numbers}. Negated, their "
         f"mean is the loss, {loss:.4f}.",
+    )
+
+
+@_styled
+def class_dimension(logits: Tensor, target: Tensor) -> Figure:
+    """Draw softmax along the classes of a sequence, and by mistake along its steps.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        One sequence, classes first, shape (K, T); at most eight classes and four steps.
+    target : torch.Tensor
+        True classes, shape (T,), dtype torch.int64.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two tables, K rows by T columns, with the cells of the true classes filled and
+        the sum of each column below.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (K, T) and (T,), or too large to draw.
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> from label_smoothing.__main__ import logits, target
+    >>> figures.class_dimension(logits.T, target)
+    <Figure size 600x403.279 with 1 Axes>
+    """
+    if logits.dim() != 2 or target.shape != logits.shape[1:]:
+        raise ValueError(
+            f"logits and target must have shapes (K, T) and (T,), "
+            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+    classes, steps = logits.shape
+    if classes > 8 or steps > 4:
+        raise ValueError(
+            f"logits must be at most 8 by 4 to draw, got {classes} by {steps}"
+        )
+    picked = {(y, t) for t, y in enumerate(target.tolist())}
+    figure, ax = _canvas()
+    left, width, said = 0.0, 1.4, []
+    for call, dim, along in (("dim=1", 0, "classes"), ("dim=-1", 1, "steps")):
+        probs = logits.softmax(dim)
+        _table(ax, probs, (left, 0.0), "", width=width, picked=picked)
+        middle = left + steps * width / 2
+        ax.text(
+            middle,
+            classes + 1.9,
+            f"softmax({call})",
+            ha="center",
+            va="center",
+            family="monospace",
+        )
+        sums = [f"{v:.4f}" for v in probs.sum(0).tolist()]
+        for t, total in enumerate(sums):
+            x = left + (t + 0.5) * width
+            ax.text(x, -0.2, f"$t={t}$", ha="center", va="bottom", color=MUTED)
+            ax.text(
+                x, classes + 0.75, total, ha="center", va="center", color=COLOURS["p"]
+            )
+        ax.text(left - 0.2, classes + 0.75, r"$\Sigma$", ha="right", va="center")
+        left += steps * width + 1.2
+        said.append(f"Softmax along the {along}: the columns sum to {', '.join(sums)}.")
+    for k in range(classes):
+        ax.text(-0.2, k + 0.5, f"$k={k}$", ha="right", va="center", color=MUTED)
+    return _fit(
+        figure,
+        ax,
+        f"Two tables of probabilities, {classes} classes down and {steps} steps across; "
+        f"the cells of the true classes ({', '.join(map(str, target.tolist()))}) are "
+        f"filled. {' '.join(said)}",
+        below=2.0,
     )
 
 
@@ -687,6 +884,72 @@ def floor(num_classes: int, smoothing: float) -> Figure:
 
 
 @_styled
+def half_sum(num_classes: int, rows: int) -> Figure:
+    r"""Draw how a sum over rows and classes leaves the range of float16.
+
+    Every row is uniform, so each of its classes adds :math:`\ln K` to the sum.
+
+    Parameters
+    ----------
+    num_classes : int
+        The number of classes K, at least 2.
+    rows : int
+        The largest number of rows N to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The sum of :math:`-\log p` against N, below and above the largest float16.
+
+    Raises
+    ------
+    ValueError
+        If ``num_classes`` is below 2.
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> figures.half_sum(num_classes=1000, rows=14)
+    <Figure size 600x340 with 1 Axes>
+    """
+    _check_two_classes(num_classes)
+    limit = torch.finfo(torch.float16).max
+    terms = -torch.zeros(rows, num_classes).half().log_softmax(1)
+    inside = [n for n in range(1, rows + 1) if terms[:n].sum().isfinite()]
+    outside = [n for n in range(1, rows + 1) if n not in inside]
+    each = num_classes * math.log(num_classes)
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
+    ax.axhline(limit, color=INK, lw=1.5)
+    ax.annotate(
+        f"${limit:.0f}$", (0.5, limit), (2, 5), textcoords="offset points", color=INK
+    )
+    ax.bar(
+        inside, [float(terms[:n].sum()) for n in inside], color=COLOURS["u"], width=0.7
+    )
+    ax.bar(
+        outside,
+        [n * each for n in outside],
+        fc="none",
+        ec=COLOURS["u"],
+        lw=1.5,
+        ls=(0, (4, 2)),
+        width=0.7,
+    )
+    for n in outside:
+        ax.text(n, n * each, "inf", ha="center", va="bottom", color=COLOURS["u"])
+    ax.set(xlim=(0.4, rows + 0.6), ylim=(0, 1.1 * rows * each), xlabel="$N$")
+    ax.set_ylabel(r"$\sum_n \sum_k -\log p_{n,k}$")
+    ax.set_xticks(range(1, rows + 1))
+    ax.tick_params(bottom=False)
+    first = f" From N = {outside[0]} on it is inf." if outside else ""
+    return _finish(
+        figure,
+        f"Bars of the float16 sum of −log p over N rows of {num_classes} classes, for N "
+        f"from 1 to {rows}, and a line at {limit:.0f}.{first}",
+    )
+
+
+@_styled
 def softmax_twice(num_classes: int) -> Figure:
     r"""Draw cross entropy on logits, and by mistake on probabilities.
 
@@ -749,6 +1012,31 @@ def softmax_twice(num_classes: int) -> Figure:
         f"{num_classes} classes. On logits z it falls towards 0. On softmax(z) it "
         f"stops at {stop:.4f}.",
     )
+
+
+@_styled
+def palette() -> Figure:
+    """Draw the colour of each symbol.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One swatch for each of δ, u, q' and p.
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> figures.palette()
+    <Figure size 600x70 with 1 Axes>
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 0.7))
+    figure.subplots_adjust(0, 0, 1, 1)
+    ax.set_axis_off()
+    ax.set(xlim=(0, 4), ylim=(0, 1))
+    for n, (symbol, colour) in enumerate(COLOURS.items()):
+        ax.add_patch(Rectangle((n + 0.18, 0.2), 0.34, 0.6, fc=colour))
+        ax.text(n + 0.6, 0.5, f"${TEX[symbol]}$", color=colour, va="center", fontsize=20)
+    return _finish(figure, f"The colours of {', '.join(COLOURS)}.")
 
 
 def _rows(number: int) -> tuple[Figure, list[Axes]]:
