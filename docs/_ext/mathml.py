@@ -13,8 +13,16 @@ log = logging.getLogger(__name__)
 COLOURED = (
     (re.compile("<mi>(δ)</mi>"), r'<mi class="delta">\1</mi>'),
     (re.compile("<mi>(u|p)</mi>"), r'<mi class="\1">\1</mi>'),
-    (re.compile("<msup>(?=<mi>q</mi>)"), '<msup class="q">'),
-    (re.compile("<msubsup>(?=<mi>q</mi>)"), '<msubsup class="q">'),
+    (re.compile("<mrow>(?=<mi>q</mi><mo [^>]*>′)"), '<mrow class="q">'),
+)
+# The prime of the font is raised and small already: as a superscript it all but vanishes.
+PRIME = r'<mrow>\1<mo lspace="0" rspace="0">′</mo></mrow>'
+PRIMES = (
+    (re.compile("<msup>(<mi>.</mi>)<mo>′</mo></msup>"), PRIME),
+    (
+        re.compile("<msubsup>(<mi>.</mi>)((?:(?!</msubsup>).)*)<mo>′</mo></msubsup>"),
+        rf"<msub>{PRIME}\2</msub>",
+    ),
 )
 convert = LatexToMathML().convert_with_local_state
 
@@ -26,8 +34,8 @@ def render(node, *, displaystyle):
     except LatexError as error:
         log.warning("%s in the formula %r", error, tex, location=node, type="mathml")
         return ""
-    for symbol, coloured in COLOURED:
-        mathml = symbol.sub(coloured, mathml)
+    for found, written in PRIMES + COLOURED:
+        mathml = found.sub(written, mathml)
     return mathml
 
 

@@ -68,9 +68,9 @@ class LabelSmoothingLoss(nn.Module):
     (N, K, d1, ...)              (N, d1, ...)           (N, d1, ...)
     ============================ ====================== ==================
 
-    Sums run in float32 at least, and the result has the dtype that
-    :func:`torch.nn.functional.log_softmax` gives. If every target is ignored the mean is
-    nan, as in PyTorch.
+    Everything runs in float32 at least. The result has the dtype of the logits, and
+    under :class:`torch.autocast` float32 at least, as in PyTorch. If every target is
+    ignored the mean is nan, as in PyTorch.
 
     With ``weight``, PyTorch's own loss also rescales the second term, class by class,
     and divides both terms by the same sum :math:`\sum_n w_{y_n}`:
@@ -127,8 +127,7 @@ class LabelSmoothingLoss(nn.Module):
         dim = _check_input(logits, target, self.ignore_index)
         _check_weight(self.weight, logits.shape[dim])
 
-        output = F.log_softmax(logits, dim)
-        log_probs = _at_least_float32(output)
+        log_probs = F.log_softmax(logits, dim, dtype=_wide(logits))
         weight = None if self.weight is None else self.weight.to(log_probs.dtype)
         nll = F.nll_loss(
             log_probs,
@@ -138,11 +137,11 @@ class LabelSmoothingLoss(nn.Module):
             reduction=self.reduction,
         )
         if self.smoothing == 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
-            return nll.to(output.dtype)
+            return nll.to(_result_dtype(logits))
         uniform = -log_probs.mean(dim)
         uniform = _reduce(uniform, target == self.ignore_index, self.reduction)
         loss = (1 - self.smoothing) * nll + self.smoothing * uniform
-        return loss.to(output.dtype)
+        return loss.to(_result_dtype(logits))
 
     def extra_repr(self) -> str:
         return (
@@ -197,9 +196,9 @@ class LabelSmoothing(nn.Module):
     (N, K, d1, ...)              (N, d1, ...)           (N, d1, ...)
     ============================ ====================== ==================
 
-    Sums run in float32 at least, and the result has the dtype that
-    :func:`torch.nn.functional.log_softmax` gives. If every target is ignored the mean is
-    nan, as in PyTorch.
+    Everything runs in float32 at least. The result has the dtype of the logits, and
+    under :class:`torch.autocast` float32 at least, as in PyTorch. If every target is
+    ignored the mean is nan, as in PyTorch.
 
     References
     ----------
@@ -235,15 +234,14 @@ class LabelSmoothing(nn.Module):
         _check_options(self.smoothing, self.reduction, self.ignore_index)
         dim = _check_input(logits, target, self.ignore_index)
 
-        output = F.log_softmax(logits, dim)
-        log_probs = _at_least_float32(output)
+        log_probs = F.log_softmax(logits, dim, dtype=_wide(logits))
         ignored = target == self.ignore_index
         index = target.masked_fill(ignored, 0).unsqueeze(dim)  # gather takes no -100
         loss = -log_probs.gather(dim, index).squeeze(dim)
         if self.smoothing != 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
             uniform = -log_probs.mean(dim)
             loss = (1 - self.smoothing) * loss + self.smoothing * uniform
-        return _reduce(loss, ignored, self.reduction).to(output.dtype)
+        return _reduce(loss, ignored, self.reduction).to(_result_dtype(logits))
 
     def extra_repr(self) -> str:
         return (
@@ -252,8 +250,15 @@ class LabelSmoothing(nn.Module):
         )
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+def _wide(logits: Tensor) -> torch.dtype:
+    return torch.promote_types(logits.dtype, torch.float32)
+
+
+def _result_dtype(logits: Tensor) -> torch.dtype:
+    device = logits.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return _wide(logits)
+    return logits.dtype
 
 
 def _reduce(loss: Tensor, ignored: Tensor, reduction: str) -> Tensor:
