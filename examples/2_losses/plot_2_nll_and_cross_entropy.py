@@ -1,6 +1,6 @@
 """
-NLLLoss and CrossEntropyLoss
-============================
+NLL and cross entropy
+=====================
 
 One loss is the tail of the other. The drawings show where each begins, and what comes out
 when it is fed with the output of the wrong layer.
@@ -80,8 +80,8 @@ figures.softmax_twice(10)
 # A forgotten logarithm
 # ---------------------
 # On probabilities the negative log-likelihood has no logarithm in it: the loss of a row
-# is :math:`-p_y`. Its gradient is the right one times :math:`p_y`, so a row that the model
-# gets badly wrong hardly counts.
+# is :math:`-p_y`. Its gradient is the right one times :math:`p_y`, so a row that the
+# model gets badly wrong hardly counts.
 
 z = logits.clone().requires_grad_()
 (wrong,) = torch.autograd.grad(F.nll_loss(z.softmax(1), target), z)

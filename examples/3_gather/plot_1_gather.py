@@ -40,9 +40,9 @@ figures.gather(logits, 1, index, cell=(0, 0))
 # %%
 # Two dimensions, along the columns
 # ---------------------------------
-# With ``dim=0`` the beam runs down a column, and the index picks a row. Here, for the first
-# three classes, it picks the row with the greatest logit. So gathering gives back the
-# maximum: what ``argmax`` finds, :func:`torch.gather` fetches.
+# With ``dim=0`` the beam runs down a column, and the index picks a row. Here, for the
+# first three classes, it picks the row with the greatest logit. So gathering gives back
+# the maximum: what ``argmax`` finds, :func:`torch.gather` fetches.
 
 columns = logits[:, :3]
 best = columns.argmax(0, keepdim=True)

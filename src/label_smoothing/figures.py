@@ -732,7 +732,7 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
             ax.annotate(
                 f"{values[i]:.4f}",
                 (float(scale[i]), float(values[i])),
-                (8, side),
+                (8, side) if i == best else (14, side / 2),
                 textcoords="offset points",
                 color=colour,
             )
