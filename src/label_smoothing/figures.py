@@ -497,7 +497,8 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        The tensors of every stage, with their values; the picked cells are filled.
+        The tensors of every stage, with their values; the picked cells are filled, and
+        brackets show which stages each function of PyTorch covers.
 
     Raises
     ------
@@ -509,7 +510,7 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
     >>> from label_smoothing import figures
     >>> from label_smoothing.__main__ import logits, target
     >>> figures.loss_pipeline(logits, target)
-    <Figure size 600x764.286 with 1 Axes>
+    <Figure size 600x631.475 with 1 Axes>
     """
     _check_table(logits, target)
     _check_small(logits)
@@ -542,6 +543,12 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
         _table(ax, values, (x, middle - len(values) / 2), "", width=width, picked=filled)
         if step:
             _step(ax, (x + width, middle), (x + width + aside, middle), step)
+    ax.update_datalim([(-0.7, 0)])  # room for the longest name
+    right, bottom = width * classes, y + rows
+    middle = 3 * rows + 2 * gap  # where log_softmax ends and nll_loss begins
+    _bracket(ax, right + 0.4, (rows, middle - 0.15), "log_softmax")
+    _bracket(ax, right + 0.4, (middle + 0.15, bottom), "nll_loss")
+    _bracket(ax, right + 1.65, (rows, bottom), "cross_entropy")
     numbers = ", ".join(f"{v:.4f}" for v in picked.tolist())
     return _fit(
         figure,
@@ -549,7 +556,8 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
         f"Tables, {rows} rows by {classes} classes: logits z, softmax gives p, log gives "
         f"log p. In each row the cell of the true class "
         f"({', '.join(map(str, target.tolist()))}) is filled: {numbers}. Negated, their "
-        f"mean is the loss, {loss:.4f}.",
+        f"mean is the loss, {loss:.4f}. Brackets: log_softmax spans softmax and log, "
+        f"nll_loss spans pick, negate and mean, cross_entropy spans all five.",
     )
 
 
@@ -1015,6 +1023,76 @@ def softmax_twice(num_classes: int) -> Figure:
 
 
 @_styled
+def likelihood(logits: Tensor, target: Tensor) -> Figure:
+    r"""Draw the likelihood and its negative logarithm, as one parameter changes.
+
+    The model is :math:`p = \mathrm{softmax}(s\,z)` with the logits :math:`z` held fixed
+    and one parameter, the scale :math:`s`.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        Shape (N, K), floating point.
+    target : torch.Tensor
+        True classes, shape (N,), dtype torch.int64.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Above, the likelihood :math:`L(s)`, the product of the probabilities of the true
+        classes; below, the mean of their negative logarithms. Both are marked at
+        :math:`s = 1` and at the best s on show.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (N, K) and (N,).
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> from label_smoothing.__main__ import logits, target
+    >>> figures.likelihood(logits, target)
+    <Figure size 600x420 with 2 Axes>
+    """
+    _check_table(logits, target)
+    scale = torch.linspace(0, 12, 1201, dtype=torch.float64)
+    rows = (scale[:, None, None] * logits.double()).log_softmax(2)
+    picked = pick(rows, target.expand(len(scale), -1), dim=2)
+    product, loss = picked.sum(1).exp(), -picked.mean(1)
+    best = int(loss.argmin())
+    figure, axes = plt.subplots(
+        2, 1, sharex=True, figsize=(WIDTH, 4.2), layout="constrained"
+    )
+    for ax, values, colour, name, side in (
+        (axes[0], product, COLOURS["p"], "$L(s)$", -16),
+        (axes[1], loss, INK, r"$-\log L(s)\,/\,N$", 8),
+    ):
+        ax.plot(scale, values, color=colour, lw=2.5)
+        ax.axvline(float(scale[best]), color=LINE, lw=1, zorder=0)
+        for i in (100, best):
+            ax.plot(scale[i], values[i], "o", color=colour, ms=7)
+            ax.annotate(
+                f"{values[i]:.4f}",
+                (float(scale[i]), float(values[i])),
+                (8, side) if i == best else (14, side / 2),
+                textcoords="offset points",
+                color=colour,
+            )
+        ax.set_title(name, loc="left", color=colour, fontsize=15, pad=9)
+        ax.set_ylim(0, 1.12 * float(values.max()))
+    axes[1].set(xlim=(0, float(scale[-1])), xlabel="$s$")
+    return _finish(
+        figure,
+        f"Two curves against the scale s of the logits. The likelihood of the "
+        f"{len(target)} true classes is {product[100]:.4f} at s = 1 and greatest at s = "
+        f"{scale[best]:.4g}, where it is {product[best]:.4f}. The mean negative log "
+        f"likelihood is {loss[100]:.4f} at s = 1 and least at the same s, where it is "
+        f"{loss[best]:.4f}.",
+    )
+
+
+@_styled
 def palette() -> Figure:
     """Draw the colour of each symbol.
 
@@ -1180,6 +1258,20 @@ def _step(
         va="center" if down else "bottom",
         color=MUTED,
         family="monospace",
+    )
+
+
+def _bracket(ax: Axes, x: float, ends: tuple[float, float], name: str) -> None:
+    """Draw a bracket, open to the left, with its name along it."""
+    top, bottom = ends
+    ax.plot([x, x + 0.3, x + 0.3, x], [top, top, bottom, bottom], color=MUTED, lw=1.5)
+    ax.text(
+        x + 0.5,
+        (top + bottom) / 2,
+        name,
+        family="monospace",
+        rotation=90,
+        va="center",
     )
 
 
