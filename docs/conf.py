@@ -4,12 +4,17 @@ import os
 import platform
 import subprocess
 import sys
+import warnings
 from importlib.metadata import version as version_of
 from pathlib import Path
 from urllib.parse import urlparse
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
+
+
+# A warning of Python in code that the site shows, or under it, is an error.
+warnings.filterwarnings("error", module=r"__main__|label_smoothing|matplotlib|torch")
 
 
 def commit() -> str:
@@ -97,6 +102,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "inline"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
+nb_output_stderr = "warn"
 
 # No ELLIPSIS, no tolerance: what is printed is the claim.
 doctest_default_flags = 0
