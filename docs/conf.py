@@ -14,7 +14,9 @@ sys.path.insert(0, str(HERE / "_ext"))
 
 
 # A warning of Python in code that the site shows, or under it, is an error.
-warnings.filterwarnings("error", module=r"__main__|label_smoothing|matplotlib|torch")
+warnings.filterwarnings(
+    "error", module=r"__main__|<string>|label_smoothing|matplotlib|torch"
+)
 
 
 def commit() -> str:
