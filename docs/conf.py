@@ -123,8 +123,8 @@ intersphinx_mapping = {
 }
 
 bibtex_bibfiles = ["references.bib"]
-bibtex_default_style = "unsrt"
-bibtex_reference_style = "author_year"
+bibtex_default_style = "alpha"
+bibtex_reference_style = "label"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

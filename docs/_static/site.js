@@ -2,6 +2,9 @@
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelector("aside.sidebar-drawer")?.setAttribute("aria-label", "Site");
   document.querySelector("aside.toc-drawer")?.setAttribute("aria-label", "On this page");
+  for (const button of document.querySelectorAll("button.copybtn")) {
+    button.setAttribute("aria-label", "Copy");
+  }
   const scrollers = document.querySelectorAll("pre, div.math, .table-wrapper");
   const update = () => {
     for (const block of scrollers) {

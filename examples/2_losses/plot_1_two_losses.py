@@ -52,6 +52,7 @@ for criterion in (
     CrossEntropyLoss(label_smoothing=smoothing),
 ):
     slopes += torch.autograd.grad(criterion(z, target), z)
+
 for slope in slopes[1:]:
     torch.testing.assert_close(slope, slopes[0])
 print(slopes[0])

@@ -53,7 +53,7 @@ class LabelSmoothingLoss(nn.Module):
 
     See Also
     --------
-    LabelSmoothing : the same loss, built on gather.
+    LabelSmoothing : the same loss, built on gather; by default it smooths nothing.
     torch.nn.CrossEntropyLoss : the same loss in PyTorch, apart from ``weight``.
 
     Notes
@@ -181,7 +181,8 @@ class LabelSmoothing(nn.Module):
 
     See Also
     --------
-    LabelSmoothingLoss : the same loss, built on ``F.nll_loss``, with class weights.
+    LabelSmoothingLoss : the same loss, built on ``F.nll_loss``, with class weights;
+        by default it does smooth.
     label_smoothing.pick : the gather of the true class, on its own.
 
     Notes
