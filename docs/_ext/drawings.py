@@ -30,9 +30,11 @@ from label_smoothing import figures
 log = logging.getLogger(__name__)
 COLOUR = re.compile("|".join(figures.DARK))
 MARK = "label_smoothing.figures"
+# A drawing is out of date when any of these changes: the figures, and what they call.
+SOURCES = sorted(map(str, Path(example.__file__).parent.rglob("*.py")))
 # The running example, and the settings every example starts from.
 NAMESPACE = {
-    **{name: value for name, value in vars(figures).items() if name[0] != "_"},
+    **{name: getattr(figures, name) for name in figures.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
     "torch": torch,
 }
@@ -96,7 +98,8 @@ class Drawing(SphinxDirective):
             inline, messages = self.state.inline_text(text, self.lineno)
             node += [nodes.caption("", "", *inline), *messages]
         self.set_source_info(node)
-        self.env.note_dependency(figures.__file__)
+        for source in SOURCES:
+            self.env.note_dependency(source)
         return [node]
 
 
