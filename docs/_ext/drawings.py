@@ -24,6 +24,7 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+import label_smoothing
 from label_smoothing import __main__ as example
 from label_smoothing import figures
 
@@ -31,9 +32,10 @@ log = logging.getLogger(__name__)
 COLOUR = re.compile("|".join(figures.DARK))
 MARK = "label_smoothing.figures"
 # A drawing is out of date when any of these changes: the figures, and what they call.
-SOURCES = sorted(map(str, Path(example.__file__).parent.rglob("*.py")))
-# The running example, and the settings every example starts from.
+SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
+# The figures, what they are drawn from, and the running example.
 NAMESPACE = {
+    **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
     **{name: getattr(figures, name) for name in figures.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
     "torch": torch,
