@@ -350,7 +350,8 @@ def test_the_smoothed_pipeline_shows_every_step() -> None:
 
 
 def test_softmax_along_both_dimensions_is_shown() -> None:
-    (ax,) = figures.class_dimension(logits.T, target).axes
+    labels = torch.tensor([2, 4, 0])
+    (ax,) = figures.class_dimension(logits.T, labels).axes
     shown = [text.get_text() for text in ax.texts]
     right, wrong = logits.T.softmax(0), logits.T.softmax(1)
     for probs in (right, wrong):
@@ -360,7 +361,7 @@ def test_softmax_along_both_dimensions_is_shown() -> None:
     assert white(ax) == [  # cells are drawn row by row
         number
         for probs in (right, wrong)
-        for number in four(probs[target, steps][target.argsort()])
+        for number in four(probs[labels, steps][labels.argsort()])
     ]
 
 
@@ -388,7 +389,7 @@ def test_gather_fills_the_cell_that_is_picked() -> None:
 def test_the_formula_of_gather_ends_in_what_its_cells_show(
     input: torch.Tensor, value: str
 ) -> None:
-    (ax,) = figures.gather(input, 1, COLUMN.clamp(0, 1), (1, 0)).axes
+    (ax,) = figures.gather(input, 1, torch.ones(3, 1).long(), (1, 0)).axes
     assert white(ax) == [value, value]
     assert ax.texts[-1].get_text() == f"= input[1, 1] = {value}"
 
@@ -435,6 +436,7 @@ def test_the_three_tables_of_gather_have_cells_of_one_width() -> None:
     widths = {round(cell.get_width(), 6) for cell in rectangles(ax)}
     assert len(widths) == 1
     assert widths != {1.0}
+    assert {text.get_fontsize() for text in ax.texts} == {12}  # none had to shrink
 
 
 def test_figures_leave_the_reader_s_style_alone() -> None:

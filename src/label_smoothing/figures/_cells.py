@@ -103,4 +103,6 @@ def table(
             va="center",
             color=PAPER if (i, j) in picked else INK,
         )
-    ax.text(left - 0.3, top + len(values) / 2, name, ha="right", va="center", fontsize=15)
+    if name:
+        y = top + len(values) / 2
+        ax.text(left - 0.3, y, name, ha="right", va="center", fontsize=15)
