@@ -4,14 +4,22 @@ from collections.abc import Callable, Iterator
 import matplotlib.pyplot as plt
 import pytest
 import torch
+import torch.nn.functional as F
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
-from label_smoothing import dirac_delta, figures, uniform
+from label_smoothing import dirac_delta, figures, smooth, uniform
 from label_smoothing.__main__ import logits, target
 
 COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)
+WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
+PADDED = torch.tensor([2, -100, 0])
+LOG_PROBS = logits.log_softmax(1)
+SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +68,51 @@ CUBE = torch.arange(24).reshape(2, 3, 4)
             lambda: figures.gather(CUBE, 0, torch.ones(1, 2, 3, dtype=torch.int64)),
             "index[0, 1, 2] = 1 picks input[1, 1, 2] = 18.",
         ),
+        (
+            lambda: figures.gather(LOG_PROBS, 1, COLUMN, (0, 0)),
+            f"index[0, 0] = 2 picks input[0, 2] = {LOG_PROBS[0, 2]:.4f}.",
+        ),
         (lambda: figures.floor(5, 0.3), "floor 0.8838 at the gap 2.5390"),
         (lambda: figures.softmax_twice(5), "stops at 0.9048."),
+        (
+            lambda: figures.weighted_target(target[0], WEIGHT, 0.3),
+            "At the true class, 2, q' is 0.76 and p* is 0.4419. "
+            "The largest p* is 0.4535, at class 4.",
+        ),
+        (
+            lambda: figures.padding(logits, PADDED, 0.3),
+            "Row 0: 0.8029 from δ plus 0.4941 from u gives 1.297. "
+            "Row 1 is ignored: an outline of 0.5082 from u, and no loss. Row 2:",
+        ),
+        (
+            lambda: figures.padding(logits, target, 0.3, ignore_index=2),
+            "Row 0 is ignored: an outline of 0.4941 from u, and no loss. Row 1: 0.8779",
+        ),
+        (
+            lambda: figures.class_dimension(logits.T, target),
+            "the cells of the true classes (2, 1, 0) are filled. "
+            "Softmax along the classes: the columns sum to 1.0000, 1.0000, 1.0000. "
+            f"Softmax along the steps: the columns sum to {', '.join(SUMS)}.",
+        ),
+        (
+            lambda: figures.smoothed_pipeline(logits, target, 0.3),
+            "0.7 of the first and 0.3 of the second are the loss of the row. "
+            "In row 0: 1.1469 and 1.6469 give 1.2969; "
+            "row 1: 1.2542 and 1.6942 give 1.3862; "
+            "row 2: 1.4098 and 1.6498 give 1.4818. Their mean is the loss, 1.3883.",
+        ),
+        (
+            lambda: figures.likelihood(logits, target),
+            "is 0.0221 at s = 1 and greatest at s = 7.15, where it is 0.1187. The mean "
+            "negative log likelihood is 1.2703 at s = 1 and least at the same s, where "
+            "it is 0.7103.",
+        ),
+        (
+            lambda: figures.half_sum(1000, 14),
+            "from 1 to 14, and a line at 65504. From N = 10 on it is inf.",
+        ),
+        (lambda: figures.half_sum(10, 3), "and a line at 65504."),
+        (figures.palette, "The colours of δ, u, q', p."),
     ],
 )
 def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str) -> None:
@@ -85,6 +136,26 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
             lambda: figures.loss_pipeline(torch.zeros(9, 9), torch.zeros(9).long()),
             "at most 8 by 8 to draw, got 9 by 9",
         ),
+        (lambda: figures.loss_pipeline(logits, target[:2]), r"got \(3, 5\) and \(2,\)"),
+        (lambda: figures.weighted_target(target, WEIGHT, 0.3), r"shapes \(K,\) and \(\)"),
+        (lambda: figures.padding(logits, target[0], 0.3), r"got \(3, 5\) and \(\)"),
+        (
+            lambda: figures.likelihood(logits.T, target),
+            r"\(N, K\) and \(N,\), got \(5, 3\)",
+        ),
+        (lambda: figures.smoothed_pipeline(logits[0], target, 0.3), r"got \(5,\) and"),
+        (
+            lambda: figures.smoothed_pipeline(torch.zeros(1, 9), target[:1], 0.3),
+            "at most 8 by 8 to draw, got 1 by 9",
+        ),
+        (lambda: figures.class_dimension(logits, target), r"\(K, T\) and \(T,\), got"),
+        (
+            lambda: figures.class_dimension(torch.zeros(5, 5), torch.zeros(5).long()),
+            "at most 8 by 4 to draw, got 5 by 5",
+        ),
+        (lambda: figures.half_sum(1, 3), "num_classes must be an int of at least 2"),
+        (lambda: figures.softmax_twice(1), "num_classes must be an int of at least 2"),
+        (lambda: figures.floor(2.0, 0.3), "num_classes must be an int .* got 2.0"),
         (lambda: figures.gather(CUBE[None], 0, CUBE[None] * 0), "at most 3 dimensions"),
         (
             lambda: figures.gather(logits, 1, COLUMN[:0]),
@@ -103,19 +174,269 @@ def test_a_cell_that_is_none(cell: tuple[int, ...]) -> None:
         figures.gather(logits, 1, COLUMN, cell)
 
 
+def heights(ax: Axes) -> torch.Tensor:
+    return torch.tensor([float(bar.get_height()) for bar in rectangles(ax)])
+
+
+def rectangles(ax: Axes) -> list[Rectangle]:
+    return [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+
+
+def curve(ax: Axes, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    x, y = ax.lines[n].get_data()
+    return torch.as_tensor(x), torch.as_tensor(y)
+
+
+def white(ax: Axes) -> list[str]:
+    """Return the text of the cells that are filled."""
+    return [text.get_text() for text in ax.texts if text.get_color() == figures.PAPER]
+
+
+def four(values: torch.Tensor) -> list[str]:
+    return [f"{v:.4f}" for v in values.flatten().tolist()]
+
+
 def test_bars_are_as_high_as_the_probabilities() -> None:
+    p, q = logits[0].softmax(0), torch.tensor([0.06, 0.06, 0.76, 0.06, 0.06])
     figure = figures.gradient(logits[0], target[0], 0.3)
-    p = logits[0].softmax(0)
-    q = torch.tensor([0.06, 0.06, 0.76, 0.06, 0.06])
     for ax, expected in zip(figure.axes, (p, q, p - q), strict=True):
-        drawn = torch.tensor([float(bar.get_height()) for bar in ax.patches])
-        torch.testing.assert_close(drawn, expected)
+        torch.testing.assert_close(heights(ax), expected)
+    figure = figures.distribution(torch.stack((p, q)), "p")
+    for ax, expected in zip(figure.axes, (p, q), strict=True):
+        torch.testing.assert_close(heights(ax), expected)
+
+
+def test_the_bars_of_the_mix_stack_its_two_parts() -> None:
+    prior = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1])
+    figure = figures.targets(target[0], 5, 0.3, prior)
+    delta, u, mix = map(heights, figure.axes)
+    torch.testing.assert_close(delta, dirac_delta(target[0], 5))
+    torch.testing.assert_close(u, prior)
+    whole, full, part = mix.reshape(3, 5)  # the last is painted over the others
+    torch.testing.assert_close(whole, 0.7 * delta + 0.3 * prior)
+    torch.testing.assert_close(full, whole)
+    torch.testing.assert_close(part, 0.3 * prior)
+
+
+def test_the_weighted_loss_is_least_where_it_is_drawn() -> None:
+    weight, q, best = map(
+        heights, figures.weighted_target(target[0], WEIGHT, smoothing=0.3).axes
+    )
+    torch.testing.assert_close(weight, WEIGHT)
+    torch.testing.assert_close(q, smooth(target[0], 5, 0.3))
+    z = best.log().requires_grad_()
+    loss = F.cross_entropy(z, target[0], WEIGHT, reduction="sum", label_smoothing=0.3)
+    (grad,) = torch.autograd.grad(loss, z)
+    torch.testing.assert_close(grad, torch.zeros(5))
+
+
+@pytest.mark.parametrize(
+    ("draw", "labels"), [(figures.loss_terms, target), (figures.padding, PADDED)]
+)
+def test_two_terms_end_at_the_loss(
+    draw: Callable[..., Figure], labels: torch.Tensor
+) -> None:
+    (ax,) = draw(logits, labels, 0.3).axes
+    drawn = dict.fromkeys(range(3), 0.0)
+    for bar in rectangles(ax):
+        if bar.get_facecolor()[3] > 0:  # an outline counts for nothing
+            n = round(bar.get_y() + bar.get_height() / 2)
+            assert bar.get_x() == pytest.approx(drawn[n])
+            drawn[n] += float(bar.get_width())
+    loss = F.cross_entropy(logits, labels, reduction="none", label_smoothing=0.3)
+    torch.testing.assert_close(torch.tensor(list(drawn.values())), loss)
+
+
+def test_the_outline_is_the_uniform_term() -> None:
+    (ax,) = figures.padding(logits, PADDED, 0.3).axes
+    (outline,) = (bar for bar in rectangles(ax) if bar.get_facecolor()[3] == 0)
+    assert outline.get_width() == pytest.approx(-0.3 * LOG_PROBS[1].mean().item())
+
+
+def test_the_mix_is_a_straight_line_in_epsilon() -> None:
+    (ax,) = figures.mix(5, 0.3).axes
+    for n, at in ((0, 0), (1, 1)):  # the true class, another class
+        _, ends = curve(ax, n)
+        hard, soft = dirac_delta(torch.tensor(0), 5)[at], uniform(5)[at]
+        torch.testing.assert_close(ends.float(), torch.stack((hard, soft)))
+        x, y = curve(ax, 3 + n)
+        assert float(x) == 0.3
+        torch.testing.assert_close(y.float()[0], smooth(torch.tensor(0), 5, 0.3)[at])
+
+
+def above(gap: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Return rows whose first logit stands so far above all others."""
+    return gap[:, None] * F.one_hot(torch.tensor(0), num_classes)
+
+
+@pytest.mark.parametrize(("n", "smoothing"), [(0, 0.0), (1, 0.3)])
+def test_the_curves_of_the_floor_are_the_losses(n: int, smoothing: float) -> None:
+    (ax,) = figures.floor(5, 0.3).axes
+    gap, drawn = curve(ax, n)
+    loss = F.cross_entropy(
+        above(gap, 5),
+        torch.zeros(len(gap)).long(),
+        reduction="none",
+        label_smoothing=smoothing,
+    )
+    torch.testing.assert_close(drawn, loss)
+
+
+def test_the_floor_is_marked_at_the_least_loss() -> None:
+    (ax,) = figures.floor(5, 0.3).axes
+    gap, loss = curve(ax, 1)
+    best, least = (float(v) for v in curve(ax, 3))
+    assert 0 <= float(loss.min()) - least < 1e-4
+    assert abs(float(gap[loss.argmin()]) - best) <= float(gap[1] - gap[0])
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_the_curves_of_softmax_twice_are_the_losses(*, twice: bool) -> None:
+    (ax,) = figures.softmax_twice(10).axes
+    gap, drawn = curve(ax, int(twice))
+    z = above(gap, 10)
+    loss = F.cross_entropy(
+        z.softmax(1) if twice else z, torch.zeros(len(gap)).long(), reduction="none"
+    )
+    torch.testing.assert_close(drawn, loss)
+
+
+def test_the_likelihood_is_the_product_of_the_probabilities() -> None:
+    above, below = figures.likelihood(logits, target).axes
+    scale, product = curve(above, 0)
+    _, loss = curve(below, 0)
+    for s, one, other in zip(scale[::100], product[::100], loss[::100], strict=True):
+        z = s * logits.double()
+        assert float(one) == pytest.approx(
+            float(z.softmax(1)[torch.arange(3), target].prod())
+        )
+        assert float(other) == pytest.approx(float(F.cross_entropy(z, target)))
+
+
+def test_a_sum_in_float16_is_drawn_until_it_is_inf() -> None:
+    (ax,) = figures.half_sum(1000, 14).axes
+    each = -torch.zeros(14, 1000).half().log_softmax(1)
+    for bar, n in zip(rectangles(ax), range(1, 15), strict=True):
+        total = each[:n].sum()
+        assert bar.get_x() + bar.get_width() / 2 == pytest.approx(n)
+        assert (bar.get_facecolor()[3] > 0) == bool(total.isfinite())
+        if total.isfinite():
+            assert bar.get_height() == float(total)
+    assert [text.get_text() for text in ax.texts].count("inf") == 5
+
+
+def test_the_pipeline_shows_every_step() -> None:
+    (ax,) = figures.loss_pipeline(logits, target).axes
+    shown = [text.get_text() for text in ax.texts]
+    picked = LOG_PROBS[torch.arange(3), target]
+    for values in (logits.softmax(1), LOG_PROBS, -picked):
+        assert set(four(values)) <= set(shown)
+    assert white(ax) == 2 * four(picked)  # in the table, and taken out of it
+    assert f"{F.cross_entropy(logits, target):.4f}" in shown
+
+
+def test_the_smoothed_pipeline_shows_every_step() -> None:
+    (ax,) = figures.smoothed_pipeline(logits, target, 0.3).axes
+    picked = LOG_PROBS[torch.arange(3), target]
+    losses = F.cross_entropy(logits, target, reduction="none", label_smoothing=0.3)
+    assert white(ax) == [
+        number
+        for column in (picked, -picked, -LOG_PROBS.mean(1), losses)
+        for number in four(column)
+    ]
+    shown = [text.get_text() for text in ax.texts]
+    assert set(four(LOG_PROBS)) <= set(shown)
+    assert {"·0.7 +", "·0.3 =", f"{losses.mean():.4f}"} <= set(shown)
+
+
+def test_softmax_along_both_dimensions_is_shown() -> None:
+    labels = torch.tensor([2, 4, 0])
+    (ax,) = figures.class_dimension(logits.T, labels).axes
+    shown = [text.get_text() for text in ax.texts]
+    right, wrong = logits.T.softmax(0), logits.T.softmax(1)
+    for probs in (right, wrong):
+        assert set(four(probs)) <= set(shown)
+        assert set(four(probs.sum(0))) <= set(shown)
+    steps = torch.arange(3)
+    assert white(ax) == [  # cells are drawn row by row
+        number
+        for probs in (right, wrong)
+        for number in four(probs[labels, steps][labels.argsort()])
+    ]
+
+
+def test_the_palette_shows_each_colour_once() -> None:
+    (ax,) = figures.palette().axes
+    shown = [patch.get_facecolor()[:3] for patch in ax.patches]
+    assert shown == [to_rgb(colour) for colour in figures.COLOURS.values()]
 
 
 def test_gather_fills_the_cell_that_is_picked() -> None:
     (ax,) = figures.gather(logits, 1, COLUMN, (1, 0)).axes
-    white = [text.get_text() for text in ax.texts if text.get_color() == figures.PAPER]
-    assert white == ["0.9", "0.9"]  # once in input, once in out
+    assert white(ax) == ["0.9", "0.9"]  # once in input, once in out
+
+
+@pytest.mark.parametrize(
+    ("input", "value"),
+    [
+        (logits, "0.9"),
+        (LOG_PROBS, f"{LOG_PROBS[1, 1]:.4f}"),
+        (torch.full((3, 5), 27.0023), "27.0023"),
+        (torch.arange(15).reshape(3, 5) * 1000, "6000"),
+        (torch.tensor([[0.1234, 0.5]]).expand(3, 2), "0.5000"),
+    ],
+)
+def test_the_formula_of_gather_ends_in_what_its_cells_show(
+    input: torch.Tensor, value: str
+) -> None:
+    (ax,) = figures.gather(input, 1, torch.ones(3, 1).long(), (1, 0)).axes
+    assert white(ax) == [value, value]
+    assert ax.texts[-1].get_text() == f"= input[1, 1] = {value}"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.gather(logits, 1, COLUMN),
+        lambda: figures.gather(LOG_PROBS, 1, COLUMN),
+        lambda: figures.gather(-12 * torch.ones(3, 8).exp(), 1, COLUMN),
+        lambda: figures.gather(CUBE / 7, 1, torch.ones(2, 2, 4).long()),
+        lambda: figures.gather(CUBE * 1000, 0, torch.zeros(1, 3, 4).long()),
+        lambda: figures.gather(torch.arange(8) / 7, 0, target),
+        lambda: figures.loss_pipeline(20 * logits, target),
+        lambda: figures.loss_pipeline(torch.eye(8) * 14, torch.arange(8)),
+        lambda: figures.smoothed_pipeline(torch.eye(8) * 14, torch.arange(8), 0.3),
+        lambda: figures.class_dimension(torch.eye(8, 4), torch.arange(4)),
+    ],
+)
+def test_numbers_fit_their_cells(draw: Callable[[], Figure]) -> None:
+    figure = draw()
+    (ax,) = figure.axes
+    figure.draw_without_rendering()
+    numbers: list[Text] = [t for t in ax.texts if t.get_text()[-1:].isdigit()]
+    cells = {bar.get_window_extent().frozen() for bar in rectangles(ax)}
+    held = 0
+    for number in numbers:
+        text = number.get_window_extent()
+        x, y = (text.x0 + text.x1) / 2, (text.y0 + text.y1) / 2
+        for cell in cells:
+            if cell.contains(x, y):
+                held += 1
+                assert cell.x0 < text.x0, number
+                assert text.x1 < cell.x1, number
+    assert held >= 15
+    assert all(
+        text.get_window_extent().x0 >= 0 and text.get_window_extent().x1 <= figure.bbox.x1
+        for text in ax.texts
+    )
+
+
+def test_the_three_tables_of_gather_have_cells_of_one_width() -> None:
+    (ax,) = figures.gather(LOG_PROBS, 1, COLUMN).axes
+    widths = {round(cell.get_width(), 6) for cell in rectangles(ax)}
+    assert len(widths) == 1
+    assert widths != {1.0}
+    assert {text.get_fontsize() for text in ax.texts} == {12}  # none had to shrink
 
 
 def test_figures_leave_the_reader_s_style_alone() -> None:

@@ -24,15 +24,19 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+import label_smoothing
 from label_smoothing import __main__ as example
 from label_smoothing import figures
 
 log = logging.getLogger(__name__)
 COLOUR = re.compile("|".join(figures.DARK))
 MARK = "label_smoothing.figures"
-# The running example, and the settings every example starts from.
+# A drawing is out of date when any of these changes: the figures, and what they call.
+SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
+# The figures, what they are drawn from, and the running example.
 NAMESPACE = {
-    **{name: value for name, value in vars(figures).items() if name[0] != "_"},
+    **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
+    **{name: getattr(figures, name) for name in figures.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
     "torch": torch,
 }
@@ -96,7 +100,8 @@ class Drawing(SphinxDirective):
             inline, messages = self.state.inline_text(text, self.lineno)
             node += [nodes.caption("", "", *inline), *messages]
         self.set_source_info(node)
-        self.env.note_dependency(figures.__file__)
+        for source in SOURCES:
+            self.env.note_dependency(source)
         return [node]
 
 

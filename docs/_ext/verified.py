@@ -15,9 +15,13 @@ Numbers. A decimal in the text is one of three, and says which:
   example, a drawing, or the expression of another number;
 * ``{cited}`0.2 := szegedy2016``` is someone else's: the page cites that work.
 
+Notebooks. A cell that draws shows what it draws, and the image says in words what is
+to be seen.
+
 Gallery. Each script of ``examples`` ran in this build and left a figure.
 """
 
+import ast
 import math
 import re
 from pathlib import Path
@@ -38,6 +42,8 @@ NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:\.\d+)?|inf\b|nan\b)")
 DECIMAL = re.compile(r"(?<![\w.])[-−]?\d+\.\d+(?![\w]|\.\d)")
 OUTPUT = {"output", "cell_output", "sphx-glr-script-out"}
 RAN_ELSEWHERE = {"cell_input"}
+DRAWS = re.compile(r"\bfigures\.\w+\(")
+FILE_NAME = re.compile(r"[\w./-]*\.(?:gif|jpe?g|png|svg|webp)")
 GALLERY_CODE = "Python"  # what sphinx-gallery writes; by hand it is in lower case
 NOT_PROSE = (
     addnodes.desc_signature,
@@ -203,11 +209,41 @@ def check_numbers(tree):
             )
 
 
+def is_cell(node):
+    return isinstance(node, nodes.Element) and node.get("nb_element") == "cell_code"
+
+
+def ends_in_assignment(source):
+    try:
+        last = ast.parse(source).body[-1]
+    except (SyntaxError, IndexError):  # a magic, or nothing
+        return False
+    return isinstance(last, ast.Assign | ast.AnnAssign | ast.AugAssign)
+
+
+def check_cells(tree):
+    """Check that the cells of a notebook show what they draw, with an alternative."""
+    for cell in tree.findall(is_cell):
+        images = list(cell.findall(nodes.image))
+        source = "\n".join(
+            block.astext()
+            for block in cell.findall(nodes.literal_block)
+            if inside(block, has_class(RAN_ELSEWHERE))
+        )
+        if DRAWS.search(source) and not images and not ends_in_assignment(source):
+            warn("a cell that draws, without an image: %r", source[-40:], location=cell)
+        for image in images:
+            alt = image.get("alt", "").strip()
+            if not alt or FILE_NAME.fullmatch(alt):
+                warn("an image without an alternative: %r", alt, location=image)
+
+
 def check(app, env):
     for name in sorted(env.found_docs):
         tree = env.get_doctree(name)
         check_code(tree)
         check_numbers(tree)
+        check_cells(tree)
     gallery = Path(app.srcdir, "auto_examples")
     for script in sorted(Path(app.srcdir).parent.glob("examples/**/*.py")):
         page = gallery / script.parent.relative_to(Path(app.srcdir).parent / "examples")

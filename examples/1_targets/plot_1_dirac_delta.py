@@ -14,7 +14,7 @@ from label_smoothing.__main__ import logits, target
 delta = dirac_delta(target, num_classes=5)
 print(delta)
 
-figures.distribution(delta, "δ")
+figure = figures.distribution(delta, "δ")
 
 # %%
 # In symbols, :math:`\delta_{k,y}` is one if :math:`k = y`, and zero if not. The paper

@@ -14,7 +14,7 @@ from label_smoothing.__main__ import logits
 u = uniform(5)
 print(u)
 
-figures.distribution(u, "u")
+figure = figures.distribution(u, "u")
 
 # %%
 # With :math:`K` classes each gets :math:`u(k) = 1/K`. No distribution over them has a

@@ -14,7 +14,7 @@ from label_smoothing.__main__ import logits, smoothing, target
 
 print(smooth(target, num_classes=5, smoothing=smoothing))
 
-figures.targets(target[0], 5, smoothing)
+figure = figures.targets(target[0], 5, smoothing)
 
 # %%
 # The mix is :math:`q'(k) = (1-\varepsilon)\,\delta_{k,y} + \varepsilon\,u(k)`. The prior
@@ -27,7 +27,7 @@ for epsilon in (0.0, 0.1, 0.3, 0.9):
     q = smooth(target[0], 5, epsilon)
     print(f"ε = {epsilon}: true class {q[2]:.2f}, others {q[0]:.2f}")
 
-figures.mix(5, smoothing)
+figure = figures.mix(5, smoothing)
 
 # %%
 # The prior need not be uniform. A *unigram* prior holds the frequencies of the classes in
@@ -36,7 +36,7 @@ figures.mix(5, smoothing)
 frequency = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1])
 print(smooth(target[0], 5, smoothing, prior=frequency))
 
-figures.targets(target[0], 5, smoothing, prior=frequency)
+figure = figures.targets(target[0], 5, smoothing, prior=frequency)
 
 # %%
 # :func:`torch.nn.functional.cross_entropy` takes such a target as probabilities. Its own

@@ -12,7 +12,7 @@ from torch.nn import CrossEntropyLoss
 from label_smoothing import LabelSmoothing, LabelSmoothingLoss, figures
 from label_smoothing.__main__ import logits, smoothing, target
 
-figures.loss_terms(logits, target, smoothing)
+figure = figures.loss_terms(logits, target, smoothing)
 
 # %%
 # The left part of a bar is :math:`(1-\varepsilon)\,H(\delta, p)`, the right part is

@@ -25,7 +25,7 @@ tail = F.nll_loss(logits.log_softmax(1), target)
 print(f"cross_entropy on logits:             {loss:.4f}")
 print(f"nll_loss on their log-probabilities: {tail:.4f}")
 
-figures.loss_pipeline(logits, target)
+figure = figures.loss_pipeline(logits, target)
 
 # %%
 # The likelihood
@@ -39,7 +39,7 @@ print("picked probabilities: " + ", ".join(f"{p:.4f}" for p in picked))
 print(f"their product, the likelihood:  {picked.prod():.4f}")
 print(f"exp(-N * loss), the same again: {torch.exp(-len(target) * loss):.4f}")
 
-figures.likelihood(logits, target)
+figure = figures.likelihood(logits, target)
 
 # %%
 # Six pairs
@@ -74,7 +74,7 @@ for K in (2, 10, 1000):
     assert math.isclose(low, math.log(1 + (K - 1) / math.e), rel_tol=1e-6)
     assert math.isclose(high - low, 1, rel_tol=1e-5)
 
-figures.softmax_twice(10)
+figure = figures.softmax_twice(10)
 
 # %%
 # A forgotten logarithm

@@ -22,7 +22,7 @@ warehouse = torch.tensor([10, 11, 12, 13, 14])
 order = torch.tensor([3, 0, 3])
 print(explain_gather(warehouse, 0, order))
 
-figures.gather(warehouse, 0, order)
+figure = figures.gather(warehouse, 0, order)
 
 # %%
 # Two dimensions, along the rows
@@ -35,7 +35,7 @@ figures.gather(warehouse, 0, order)
 index = target.unsqueeze(1)
 print(explain_gather(logits, 1, index))
 
-figures.gather(logits, 1, index, cell=(0, 0))
+figure = figures.gather(logits, 1, index, cell=(0, 0))
 
 # %%
 # Two dimensions, along the columns
@@ -51,7 +51,7 @@ print("rows   ", best)
 print("fetched", fetched)
 print("equal to the maximum:", torch.equal(fetched, columns.amax(0, keepdim=True)))
 
-figures.gather(columns, 0, best, cell=(0, 0))
+figure = figures.gather(columns, 0, best, cell=(0, 0))
 
 # %%
 # An index that is too short
@@ -64,7 +64,7 @@ figures.gather(columns, 0, best, cell=(0, 0))
 wrong = target.unsqueeze(0)
 print(explain_gather(logits, 1, wrong))
 
-figures.gather(logits, 1, wrong)
+figure = figures.gather(logits, 1, wrong)
 
 # %%
 # The definition, as code

@@ -28,7 +28,7 @@ print(warehouse)
 index = torch.tensor([[[1, 0], [0, 1], [1, 1]]])
 print(explain_gather(warehouse, 0, index))
 
-figures.gather(warehouse, 0, index, cell=(0, 1, 1))
+figure = figures.gather(warehouse, 0, index, cell=(0, 1, 1))
 
 # %%
 # dim=1: from aisle to aisle
@@ -38,7 +38,7 @@ figures.gather(warehouse, 0, index, cell=(0, 1, 1))
 index = torch.tensor([[[2, 0]], [[1, 2]]])
 print(explain_gather(warehouse, 1, index))
 
-figures.gather(warehouse, 1, index, cell=(1, 0, 1))
+figure = figures.gather(warehouse, 1, index, cell=(1, 0, 1))
 
 # %%
 # dim=2: from shelf to shelf
@@ -48,7 +48,7 @@ figures.gather(warehouse, 1, index, cell=(1, 0, 1))
 index = torch.tensor([[[1], [0], [0]], [[0], [1], [1]]])
 print(explain_gather(warehouse, 2, index))
 
-figures.gather(warehouse, 2, index, cell=(1, 2, 0))
+figure = figures.gather(warehouse, 2, index, cell=(1, 2, 0))
 
 # %%
 # A silent mistake with sequences
@@ -62,7 +62,7 @@ target = torch.tensor([[2, 0], [1, 1]])
 right = target.unsqueeze(2)
 print(explain_gather(scores, 2, right))
 
-figures.gather(scores, 2, right)
+figure = figures.gather(scores, 2, right)
 
 # %%
 # With ``unsqueeze(1)``, which is right for scores of shape (N, K), the index has a single
@@ -75,7 +75,7 @@ print(explain_gather(scores, 2, wrong))
 print("right", scores.gather(2, right).squeeze(2).tolist())
 print("wrong", scores.gather(2, wrong).squeeze(1).tolist())
 
-figures.gather(scores, 2, wrong)
+figure = figures.gather(scores, 2, wrong)
 
 # %%
 # :func:`label_smoothing.pick` computes the shape that the target must have, and refuses

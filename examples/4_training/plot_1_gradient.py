@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from label_smoothing import figures, smooth
 from label_smoothing.__main__ import logits, smoothing, target
 
-figures.gradient(logits[0], target[0], smoothing)
+figure = figures.gradient(logits[0], target[0], smoothing)
 
 # %%
 # Autograd agrees with :math:`\partial \ell / \partial z = p - q'`, class by class.
@@ -29,7 +29,7 @@ print("p - q'  ", p - q)
 # lowers the true logit and lifts the others.
 
 certain = torch.tensor([0.0, 0.0, 5.0, 0.0, 0.0])
-figures.gradient(certain, target[0], smoothing)
+figure = figures.gradient(certain, target[0], smoothing)
 
 # %%
 # A hard target never does this. Its gradient at the true class is :math:`p(y) - 1`: small

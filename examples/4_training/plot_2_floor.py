@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from label_smoothing import figures, smooth
 from label_smoothing.__main__ import smoothing, target
 
-figures.floor(5, smoothing)
+figure = figures.floor(5, smoothing)
 
 # %%
 # The floor is the entropy of the target, :math:`H(q')`. It is reached when the

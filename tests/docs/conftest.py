@@ -1,7 +1,9 @@
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sphinx.application import Sphinx
@@ -17,6 +19,7 @@ exclude_patterns = ["_build", "auto_examples"]
 # One process builds many sites.
 suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]
 """
+NOTEBOOK_CONF = CONF.replace("myst_parser", "myst_nb") + "nb_execution_mode = 'off'"
 BIB = """
 @book{knuth1984, author={Knuth, Donald}, title={The TeXbook}, year={1984},
       publisher={Addison-Wesley}}
@@ -25,19 +28,37 @@ BIB = """
 Build = Callable[..., tuple[str, Path]]
 
 
+def notebook(cell: dict[str, Any]) -> dict[str, Any]:
+    title = {"cell_type": "markdown", "metadata": {}, "source": "# Page"}
+    code = {"cell_type": "code", "metadata": {}, "execution_count": 1, "outputs": []}
+    return {
+        "cells": [title, code | cell],
+        "metadata": {"language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 4,
+    }
+
+
 @pytest.fixture
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
-    """Build a site of one page; return its warnings and the folder of the output."""
+    """Build a site of one page; return its warnings and the folder of the output.
+
+    The page is Markdown, or the one code cell of a notebook, with its outputs.
+    """
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
     # The build points IPython at its own folder: let that not leave the test.
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     source = tmp_path / "docs"
     source.mkdir()
 
-    def run(page: str, builder: str = "html") -> tuple[str, Path]:
-        (source / "conf.py").write_text(CONF)
+    def run(page: str | dict[str, Any], builder: str = "html") -> tuple[str, Path]:
+        if isinstance(page, str):
+            (source / "conf.py").write_text(CONF)
+            (source / "index.md").write_text(f"# Page\n\n{page}\n", encoding="utf-8")
+        else:
+            (source / "conf.py").write_text(NOTEBOOK_CONF)
+            (source / "index.ipynb").write_text(json.dumps(notebook(page)))
         (source / "references.bib").write_text(BIB)
-        (source / "index.md").write_text(f"# Page\n\n{page}\n", encoding="utf-8")
         warnings, out = io.StringIO(), source / "_build" / builder
         app = Sphinx(
             source,

@@ -1,4 +1,7 @@
+import ast
+import pickle
 import re
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -44,3 +47,25 @@ def test_formulas_are_mathml_in_the_colours_of_their_symbols(build: Build) -> No
     # The full stop stays on the line of the formula.
     assert page.select(".formula")[-1].get_text() == "p."
     assert "\\delta" not in html
+
+
+def test_a_drawing_is_out_of_date_when_a_module_of_ours_changes(build: Build) -> None:
+    _, out = build("```{drawing} palette()\n```")
+    with (out.parent / "doctrees" / "environment.pickle").open("rb") as file:
+        noted = {Path(name).name for name in pickle.load(file).dependencies["index"]}
+    assert {"_style.py", "_gather.py", "gather.py", "__main__.py"} <= noted
+
+
+@pytest.mark.parametrize(
+    "script", sorted(DOCS.parent.glob("examples/**/*.py")), ids=lambda path: path.stem
+)
+def test_a_gallery_script_shows_each_figure_once_in_a_notebook(script: Path) -> None:
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    named = [n for n in tree.body if isinstance(n, ast.Assign) and draws(n.value)]
+    shown_twice = [n for n in tree.body if isinstance(n, ast.Expr) and draws(n.value)]
+    assert named
+    assert not shown_twice  # as the figure, and as the value of the cell
+
+
+def draws(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("figures.")

@@ -90,3 +90,40 @@ def test_a_gallery_script_that_did_not_run_is_caught(build: Build, tmp_path) -> 
     images.mkdir(parents=True)
     (images / "sphx_glr_plot_b_001.svg").touch()
     assert build("Words.")[0] == ""
+
+
+DRAW = "from label_smoothing import figures\nfigures.palette();"
+SHOWN = {
+    "output_type": "display_data",
+    "metadata": {},
+    "data": {"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>"},
+}
+
+
+def says(alt: str) -> dict[str, object]:
+    return {"mystnb": {"image": {"alt": alt}}}
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ({"source": DRAW, "outputs": [SHOWN], "metadata": says("Four colours.")}, ""),
+        ({"source": "figure = figures.palette()"}, ""),
+        ({"source": "print(1)"}, ""),
+        ({"source": "%matplotlib inline"}, ""),
+        ({"source": DRAW}, "a cell that draws, without an image"),
+        ({"source": f"%matplotlib inline\n{DRAW}"}, "draws, without an image"),
+        ({"source": f"a = 1\n{DRAW}"}, "draws, without an image"),
+        ({"source": DRAW, "outputs": [SHOWN]}, "an image without an alternative: ''"),
+        (
+            {"source": DRAW, "outputs": [SHOWN], "metadata": says("a/figure_1.svg")},
+            "an image without an alternative: 'a/figure_1.svg'",
+        ),
+    ],
+)
+def test_a_notebook_shows_what_it_draws(
+    build: Build, cell: dict[str, object], message: str
+) -> None:
+    warnings = build(cell)[0]
+    assert message in warnings
+    assert bool(message) == bool(warnings)

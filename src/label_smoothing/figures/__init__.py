@@ -1,0 +1,66 @@
+"""The drawings of the site, as functions of your own tensors.
+
+Every function returns a :class:`matplotlib.figure.Figure`. Its label
+(``figure.get_label()``) says in words what is to be seen, with the numbers of the
+tensors given: use it as the text alternative.
+
+One colour means one thing everywhere: ``COLOURS`` maps the symbols δ, u, q' and p to
+theirs, and ``DARK`` maps every colour used here to its counterpart on a dark ground.
+"""
+
+from label_smoothing.figures._curves import (
+    floor,
+    half_sum,
+    likelihood,
+    mix,
+    softmax_twice,
+)
+from label_smoothing.figures._distributions import (
+    distribution,
+    gradient,
+    targets,
+    weighted_target,
+)
+from label_smoothing.figures._gather import gather
+from label_smoothing.figures._pipelines import (
+    class_dimension,
+    loss_pipeline,
+    smoothed_pipeline,
+)
+from label_smoothing.figures._style import (
+    COLOURS,
+    DARK,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    STYLE,
+    palette,
+)
+from label_smoothing.figures._terms import loss_terms, padding
+
+__all__ = [  # noqa: RUF022  in the order of the reference
+    "COLOURS",
+    "DARK",
+    "INK",
+    "MUTED",
+    "LINE",
+    "PAPER",
+    "STYLE",
+    "targets",
+    "distribution",
+    "mix",
+    "gradient",
+    "weighted_target",
+    "loss_terms",
+    "padding",
+    "loss_pipeline",
+    "smoothed_pipeline",
+    "class_dimension",
+    "gather",
+    "likelihood",
+    "floor",
+    "softmax_twice",
+    "half_sum",
+    "palette",
+]

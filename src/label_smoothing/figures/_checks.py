@@ -1,0 +1,29 @@
+"""What the arguments of more than one figure must satisfy."""
+
+from torch import Tensor
+
+
+def check_shapes(logits: Tensor, target: Tensor, form: str, target_form: str) -> None:
+    """Check two shapes, given a letter a dimension: "NK" and "N" are (N, K) and (N,)."""
+    sizes = dict(zip(form, logits.shape, strict=False))
+    if logits.dim() != len(form) or target.shape != tuple(sizes[n] for n in target_form):
+        expected = f"{tuple(form)} and {tuple(target_form)}".replace("'", "")
+        raise ValueError(
+            f"logits and target must have shapes {expected}, "
+            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+
+
+def check_small(logits: Tensor, rows: int, columns: int) -> None:
+    """Check that a matrix has room on a page."""
+    height, width = logits.shape
+    if height > rows or width > columns:
+        raise ValueError(
+            f"logits must be at most {rows} by {columns} to draw, got {height} by {width}"
+        )
+
+
+def check_two_classes(num_classes: int) -> None:
+    """Check that there is another class than the true one."""
+    if not isinstance(num_classes, int) or num_classes < 2:
+        raise ValueError(f"num_classes must be an int of at least 2, got {num_classes!r}")

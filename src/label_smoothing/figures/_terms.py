@@ -1,0 +1,130 @@
+"""The loss of each row as a bar, stacked from its two terms."""
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from label_smoothing.figures._checks import check_shapes
+from label_smoothing.figures._style import COLOURS, PAPER, WIDTH, finish, styled
+from label_smoothing.gather import pick
+
+
+@styled
+def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
+    r"""Draw the loss of each row as the sum of its two terms.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        Shape (N, K), floating point.
+    target : torch.Tensor
+        True classes, shape (N,), dtype torch.int64.
+    smoothing : float
+        The weight :math:`\varepsilon` of the uniform term, ``0 <= smoothing < 1``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A stacked bar per row, in nats: :math:`(1-\varepsilon)\,H(\delta, p)` and
+        :math:`\varepsilon\,H(u, p)`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (N, K) and (N,).
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> from label_smoothing.__main__ import logits, target
+    >>> figures.loss_terms(logits, target, smoothing=0.3)
+    <Figure size 600x276 with 1 Axes>
+    """
+    check_shapes(logits, target, "NK", "N")
+    nothing = torch.zeros_like(target, dtype=torch.bool)
+    figure, ax, (hard, soft) = _stacks(logits, target, smoothing, nothing)
+    for x, name, symbol in (
+        (hard / 2, r"$(1-\varepsilon)\,H(\delta, p)$", "δ"),
+        (hard + soft / 2, r"$\varepsilon\,H(u, p)$", "u"),
+    ):
+        ax.text(x, -0.45, name, color=COLOURS[symbol], ha="center", va="bottom")
+    ax.set_ylim(top=-0.85)  # room for the names
+    ax.set_yticks(range(len(logits)), [f"$n={n}$" for n in range(len(logits))])
+    return figure
+
+
+@styled
+def padding(
+    logits: Tensor, target: Tensor, smoothing: float, ignore_index: int = -100
+) -> Figure:
+    r"""Draw the terms that an ignored row must not have.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        Shape (N, K), floating point.
+    target : torch.Tensor
+        True classes or ``ignore_index``, shape (N,), dtype torch.int64.
+    smoothing : float
+        The weight :math:`\varepsilon` of the uniform term, ``0 <= smoothing < 1``.
+    ignore_index : int, default: -100
+        The target of an ignored row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A stacked bar per row, in nats. Of an ignored row only an outline is left: the
+        uniform term, as it comes out of a loss that tells ``nll_loss`` alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (N, K) and (N,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import figures
+    >>> from label_smoothing.__main__ import logits
+    >>> figures.padding(logits, torch.tensor([2, -100, 0]), smoothing=0.3)
+    <Figure size 600x276 with 1 Axes>
+    """
+    check_shapes(logits, target, "NK", "N")
+    figure, ax, _ = _stacks(logits, target, smoothing, target == ignore_index)
+    ax.set_yticks(range(len(logits)), [f"$y={y}$" for y in target.tolist()])
+    return figure
+
+
+def _stacks(
+    logits: Tensor, target: Tensor, smoothing: float, ignored: Tensor
+) -> tuple[Figure, Axes, tuple[float, float]]:
+    """Draw the two terms of each row; return those of the first row too."""
+    log_probs = logits.log_softmax(1)
+    hard = (smoothing - 1) * pick(log_probs, target.masked_fill(ignored, 0))
+    hard = hard.masked_fill(ignored, 0)
+    soft = -smoothing * log_probs.mean(1)
+    terms = list(zip(hard.tolist(), soft.tolist(), strict=True))
+    figure, ax = plt.subplots(
+        figsize=(WIDTH, 0.9 + 0.62 * len(logits)), layout="constrained"
+    )
+    rows = []
+    for n, (h, s) in enumerate(terms):
+        if ignored[n]:
+            ax.barh(n, s, fc="none", ec=COLOURS["u"], lw=1.5, ls=(0, (4, 2)), height=0.62)
+            ax.text(s / 2, n, f"{s:.4f}", color=COLOURS["u"], ha="center", va="center")
+            ax.text(s, n, "  0", color=COLOURS["q'"], va="center")
+            rows.append(f"Row {n} is ignored: an outline of {s:.4g} from u, and no loss.")
+            continue
+        ax.barh(n, h, color=COLOURS["δ"], height=0.62)
+        ax.barh(n, s, left=h, color=COLOURS["u"], height=0.62)
+        ax.text(h / 2, n, f"{h:.4f}", color=PAPER, ha="center", va="center")
+        ax.text(h + s / 2, n, f"{s:.4f}", color=PAPER, ha="center", va="center")
+        ax.text(h + s, n, f"  {h + s:.4f}", color=COLOURS["q'"], va="center")
+        rows.append(f"Row {n}: {h:.4g} from δ plus {s:.4g} from u gives {h + s:.4g}.")
+    ax.set(xlim=(0, 1.18 * float((hard + soft).max())), ylim=(len(logits) - 0.55, -0.55))
+    ax.tick_params(left=False)
+    ax.spines["left"].set_visible(False)
+    finish(figure, f"Stacked bars of the loss in nats. {' '.join(rows)}")
+    return figure, ax, terms[0]
