@@ -53,7 +53,8 @@ extensions = [
     "notfound.extension",
     "drawings",
     "mathml",
-    "verified",
+    "verified_code",
+    "verified_numbers",
 ]
 exclude_patterns = ["_build", "_static", "auto_examples/**.ipynb"]
 nitpicky = True

@@ -1,6 +1,8 @@
 import contextlib
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
@@ -22,3 +24,9 @@ def test_ci_runs_the_two_commands_of_the_readme() -> None:
     assert len(commands) == 2
     for command in commands:
         assert command in CI
+
+
+def test_the_console_shows_what_the_demo_prints() -> None:
+    command = [sys.executable, "-m", "label_smoothing"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"$ python -m label_smoothing\n{printed}```" in README

@@ -93,7 +93,9 @@ class Drawing(SphinxDirective):
         path = Path(self.env.srcdir, "_build", "drawings", f"{name}.svg")
         save(figure, path)
         uri = "/" + os.path.relpath(path, self.env.srcdir).replace(os.sep, "/")
-        node = nodes.figure("", nodes.image(uri=uri, alt=alt, classes=["drawing"]))
+        node = nodes.figure(
+            "", nodes.image(uri=uri, alt=alt, classes=["drawing"], drawn=True)
+        )
         node["expression"] = self.arguments[0]
         if self.content:
             text = "\n".join(self.content)

@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 DOCS = Path(__file__).parents[2] / "docs"
 CONF = """
 extensions = ["myst_parser", "sphinx.ext.doctest", "sphinxcontrib.bibtex",
-              "drawings", "mathml", "verified"]
+              "drawings", "mathml", "verified_code", "verified_numbers"]
 myst_enable_extensions = ["dollarmath"]
 doctest_default_flags = 0
 bibtex_bibfiles = ["references.bib"]
@@ -77,5 +77,5 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         return printed, out
 
     yield run
-    for name in ("verified", "drawings", "mathml"):
+    for name in ("verified_code", "verified_numbers", "drawings", "mathml"):
         sys.modules.pop(name, None)

@@ -16,11 +16,13 @@ CODE = "```{testcode}\nprint(0.25)\n```\n\n```{testoutput}\n0.25\n```\n\n"
         f"The loss is {{num}}`1.3883 := {LOSS}`.",
         "A list: {num}`1.2969, 1.3862, 1.4818 := "
         "LabelSmoothing(0.3, 'none')(logits, target)`.",
-        "{num}`−1 := -1`, {num}`inf := math.inf`, {num}`(1, 2) := (1, 2)`.",
+        "{num}`−1 := 1 - 2`, {num}`inf := math.inf`, {num}`(3, 5) := logits.shape`.",
         CODE + "The input is {given}`0.25`.",
         "```{drawing} floor(5, 0.3)\nAt ε = {given}`0.3`.\n```",
         "Cited: {cited}`0.2 := knuth1984` {cite:p}`knuth1984`.\n\n```{bibliography}\n```",
-        "Code is exempt: `0.123`, $0.123$; so are torch 2.13.0 and [0.1](https://a.b/).",
+        CODE + "What the page computes may be quoted: `x = 0.25`, $0.25$, at 2.13.0.",
+        "```console\n$ python -c 'print(1)'\n1\n```",
+        "```console\n$ anything without an output\n```\n\n```text\nwords\n```",
     ],
 )
 def test_what_is_tied_passes(build: Build, page: str) -> None:
@@ -50,9 +52,59 @@ def test_what_is_tied_passes(build: Build, page: str) -> None:
         ("```\n>>> 1\n1\n```", "code that nothing runs"),
         ("    >>> 1\n    1", "code that nothing runs"),
         (">>> 1 + 1\n3", "nested quotes"),
-        ("```{doctest}\n>>> 1  # doctest: +SKIP\n2\n```", "a skipped example"),
-        ("```{testcode}\n:skipif: True\nprint(1)\n```", "a skipped example"),
+        (
+            "```{doctest}\n>>> 1  # doctest: +SKIP\n2\n```",
+            "with options, or that is skipped",
+        ),
+        (
+            "```{testcode}\n:skipif: True\nprint(1)\n```",
+            "with options, or that is skipped",
+        ),
         ("$\\nonsense$", "in the formula"),
+        # numbers in disguise
+        ("It takes 2.75ms.", "nothing verifies: 2.75"),
+        ("It is .5 or 1e-3.", "nothing verifies: .5, 1e-3"),
+        ("`0.123`", "nothing verifies: 0.123"),
+        ("$0.123$", "nothing verifies: 0.123"),
+        ("$$\n0.123\n$$", "nothing verifies: 0.123"),
+        ("[0.123](https://a.b/)", "nothing verifies: 0.123"),
+        ("```text\n0.123\n```", "nothing verifies: 0.123"),
+        ("```{toctree}\n:caption: At 0.123\n```", "nothing verifies: 0.123"),
+        ("{num}`.5 := []`", "the page says .5"),
+        ("{num}`nothing := 1 + 1`", "the page says nothing"),
+        ("{num}`0.123 := 0.123`", "computes nothing"),
+        ("{num}`1 := logits.foo`", "AttributeError"),
+        ("{num}`1 := str(1)`", "raised"),
+        ("```text\n0.27\n```\n{given}`0.27`", "no code of this page has 0.27"),
+        ("```{testcode}\npass  # 0.27\n```\n{given}`0.27`", "has 0.27"),
+        # code in disguise
+        ("```py\nprint(1)\n```", "code that nothing runs"),
+        ("```Python\nprint(1)\n```", "code that nothing runs"),
+        ("```{parsed-literal}\nprint(1)\n```", "code that nothing runs"),
+        ("```{literalinclude} conf.py\n```", "code that nothing runs"),
+        ("```text\n>>> 1\n1\n```", "that nothing runs"),
+        ("```{eval-rst}\nWords::\n\n   print(1)\n```", "code that nothing runs"),
+        ("```{eval-rst}\nWords\n>>> 1\n2\n```", "that nothing runs"),
+        ("```console\n$ python -c 'print(1)'\n2\n```", "prints '1"),
+        ("```console\n$ rm\n2\n```", "which the build does not run"),
+        # tests in disguise
+        ("```{testoutput}\n1\n```", "an output without a snippet"),
+        (CODE + "```{testoutput}\n2\n```", "an output without a snippet"),
+        ("```{testsetup} *\nx = 1\n```", "a reader does not see"),
+        ("```{testcode}\n:hide:\nx = 1\n```", "a reader does not see"),
+        (
+            "```{testcode}\nprint(1)\n```\n\n"
+            "```{testoutput}\n:options: +ELLIPSIS\n...\n```",
+            "with options, or that is skipped",
+        ),
+        (
+            "```{doctest}\n:options: +SKIP\n>>> 1\n2\n```",
+            "with options, or that is skipped",
+        ),
+        (
+            "```{doctest}\n:pyversion: < 3\n>>> 1\n2\n```",
+            "with options, or that is skipped",
+        ),
     ],
 )
 def test_what_is_not_tied_is_caught(build: Build, page: str, message: str) -> None:

@@ -1,0 +1,198 @@
+"""Code that the site shows is code that ran.
+
+A Python block on a page is a test: ``{testcode}`` with its ``{testoutput}``, a ``>>>``
+doctest, a cell, or a gallery script. A console block that shows an output is run as well.
+Any other block of code is a warning, and so is whatever makes a test run less than it
+shows: options, skipping, hidden or shared set-up.
+
+Each ``{testcode}`` runs in a namespace of its own, so a reader can paste it alone.
+"""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
+NOT_CODE = {"bibtex", "markdown", "text"}
+DRAWS = re.compile(r"\bfigures\.\w+\(")
+FILE_NAME = re.compile(r"[\w./-]*\.(?:gif|jpe?g|png|svg|webp)")
+
+
+def warn(message, *args, location):
+    log.warning(message, *args, location=location, type="verified")
+
+
+class EachSnippetAlone(SphinxTransform):
+    """Run each testcode in a namespace of its own, with the output that follows it."""
+
+    default_priority = 400
+
+    def apply(self):
+        number, last = 0, None
+        for node in self.document.findall(is_test):
+            kind = node["testnodetype"]
+            if kind == "testcode":
+                number += 1
+            elif kind == "testoutput" and last != "testcode":
+                warn("an output without a snippet before it", location=node)
+            elif kind in ("testsetup", "testcleanup"):
+                warn("code that a reader does not see", location=node)
+            if kind in ("testcode", "testoutput"):
+                node["groups"] = [f"snippet {number}"]
+            last = kind
+
+
+def is_test(node):
+    return isinstance(node, nodes.Element) and "testnodetype" in node.attributes
+
+
+def is_cell(node):
+    return isinstance(node, nodes.Element) and node.get("nb_element") == "cell_code"
+
+
+def inside(node, wanted):
+    while node is not None:
+        if wanted(node):
+            return True
+        node = node.parent
+    return False
+
+
+def in_gallery(name):
+    return name.startswith("auto_examples/")
+
+
+def is_cell_input(node):
+    return "cell_input" in node.parent.get("classes", ()) and inside(node, is_cell)
+
+
+def is_gallery_code(node, name):
+    """Sphinx-Gallery puts a comment of its own before each block that it ran."""
+    at = node.parent.index(node)
+    before = node.parent[at - 1] if at else None
+    return (
+        in_gallery(name)
+        and isinstance(before, nodes.comment)
+        and before.astext().startswith("GENERATED FROM PYTHON SOURCE LINES")
+    )
+
+
+def is_output(node, name):
+    """Tell the output of a cell or of a gallery script, captured while it ran."""
+    if not isinstance(node, nodes.literal_block):
+        return False
+    if inside(node, is_cell):
+        return not is_cell_input(node)
+    return in_gallery(name) and "sphx-glr-script-out" in node.get("classes", ())
+
+
+def check_block(node, name):
+    language = node.get("language")
+    if language == "console":
+        check_console(node)
+    elif language not in NOT_CODE and not (
+        is_test(node)
+        or is_cell_input(node)
+        or is_output(node, name)
+        or is_gallery_code(node, name)
+    ):
+        warn("code that nothing runs: %r", node.astext()[:40], location=node)
+    elif language in NOT_CODE and ">>> " in node.astext():
+        warn("a '>>>' that nothing runs: %r", node.astext()[:40], location=node)
+
+
+def check_console(node):
+    """Run the command of a console block that shows what it prints."""
+    command, _, shown = node.astext().strip().partition("\n")
+    if not shown or shown.startswith("$ "):
+        return
+    program, *arguments = shlex.split(command.removeprefix("$ "))
+    if program != "python":
+        warn("an output of %s, which the build does not run", program, location=node)
+        return
+    ran = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False
+    )
+    if ran.stdout.strip() != shown.strip():
+        warn("%s prints %r", command, ran.stdout + ran.stderr, location=node)
+
+
+def check_tests(tree):
+    for node in tree.findall(is_test):
+        text = node.get("test") or node.astext()
+        if node.get("options") or "skipif" in node or "# doctest:" in text:
+            warn("a test with options, or that is skipped", location=node)
+        if isinstance(node, nodes.comment):
+            warn("code that a reader does not see", location=node)
+    for node in tree.findall(nodes.paragraph):
+        if "\n>>> " in f"\n{node.rawsource or node.astext()}":
+            warn("a '>>>' that nothing runs: %r", node.astext()[:40], location=node)
+    for node in tree.findall(nodes.block_quote):
+        if isinstance(node.parent, nodes.block_quote):
+            warn("nested quotes: a '>>>' outside of a fence?", location=node)
+
+
+def ends_in_assignment(source):
+    try:
+        last = ast.parse(source).body[-1]
+    except (SyntaxError, IndexError):  # a magic, or nothing
+        return False
+    return isinstance(last, ast.Assign | ast.AnnAssign | ast.AugAssign)
+
+
+def check_cells(tree):
+    """Check that cells ran in sight, and show what they draw, with an alternative."""
+    for cell in tree.findall(is_cell):
+        tags = [name for name in cell["classes"] if name.startswith("tag_")]
+        if tags:
+            warn("a cell that does not run in full sight: %s", tags, location=cell)
+        images = list(cell.findall(nodes.image))
+        source = "\n".join(
+            block.astext() for block in cell.findall(nodes.literal_block)
+            if is_cell_input(block)
+        )  # fmt: skip
+        if DRAWS.search(source) and not images and not ends_in_assignment(source):
+            warn("a cell that draws, without an image: %r", source[-40:], location=cell)
+        for image in images:
+            alt = image.get("alt", "").strip()
+            if not alt or FILE_NAME.fullmatch(alt):
+                warn("an image without an alternative: %r", alt, location=image)
+
+
+def check_gallery(source, root):
+    for script in sorted(root.glob("examples/**/*.py")):
+        page = source / "auto_examples" / script.parent.relative_to(root / "examples")
+        if not (page / "images" / f"sphx_glr_{script.stem}_001.svg").exists():
+            warn("the script left no figure: did it run?", location=str(script))
+
+
+def check(app, env):
+    source = Path(app.srcdir)
+    for name in sorted(env.found_docs):
+        tree = env.get_doctree(name)
+        for node in tree.findall(nodes.literal_block):
+            check_block(node, name)
+        check_tests(tree)
+        check_cells(tree)
+    check_gallery(source, source.parent)
+
+
+def report(app, error):
+    if error is None and app.builder.name == "doctest":
+        log.info("verified: %d examples ran", app.builder.total_tries)
+        if app.builder.total_tries == 0:
+            warn("no example ran", location=None)
+
+
+def setup(app):
+    app.add_transform(EachSnippetAlone)
+    app.connect("env-check-consistency", check)
+    app.connect("build-finished", report)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
