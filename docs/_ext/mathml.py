@@ -47,7 +47,10 @@ def visit_inline(self, node):
 
 
 def visit_block(self, node):
-    self.body.append(self.starttag(node, "div", CLASS="math"))
+    # The theme wraps each formula, and gives the wrapper its ids: an id stands once.
+    wrapped = "math-wrapper" in node.parent.get("classes", ())
+    node_ids = [] if wrapped else node["ids"]
+    self.body.append(self.starttag({}, "div", CLASS="math", ids=list(node_ids)))
     self.body.append(render(node, displaystyle=True))
     if node["number"]:
         number = get_node_equation_number(self, node)
