@@ -6,14 +6,17 @@ import math
 import pickle
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.testing import assert_close
 
 from label_smoothing import LabelSmoothing, LabelSmoothingLoss, smooth
@@ -321,6 +324,12 @@ def test_half_precision_does_not_overflow(cls: type[nn.Module]) -> None:
     assert F.cross_entropy(logits, target, label_smoothing=0.1).item() == math.inf
 
 
+def test_weight_is_not_rounded_to_half_precision() -> None:
+    logits, weight = LOGITS.half(), torch.full((5,), 1e5)  # the greatest half is 65504
+    loss = LabelSmoothingLoss(0.3, weight=weight)(logits, TARGET)
+    assert loss == LabelSmoothingLoss(0.3)(logits, TARGET)
+
+
 @both
 @pytest.mark.parametrize("smoothing", [0, 0.1])
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
@@ -400,6 +409,34 @@ def test_logits_may_be_any_view(
     assert_close(grad, expected_grad, **TOLERANCE[torch.float64])
 
 
+# --- options of other types
+
+
+@both
+@pytest.mark.parametrize(
+    "smoothing", [Fraction(3, 10), np.float64(0.3), np.float32(0.3), np.float16(0.3)]
+)
+def test_smoothing_may_be_any_real_number(cls: type[nn.Module], smoothing: Any) -> None:
+    expected = cls(float(smoothing))(LOGITS, TARGET)
+    assert torch.equal(cls(smoothing)(LOGITS, TARGET), expected)
+    criterion = cls()
+    criterion.smoothing = smoothing
+    assert torch.equal(criterion(LOGITS, TARGET), expected)
+
+
+@both
+def test_no_smoothing_may_be_any_zero(cls: type[nn.Module]) -> None:
+    logits = torch.tensor([[0.0, -math.inf, 1.0]])
+    for zero in (0, 0.0, Fraction(0), np.float32(0), False):
+        assert cls(zero)(logits, torch.tensor([2])).isfinite()
+
+
+@both
+def test_ignore_index_may_be_an_integer_of_numpy(cls: type[nn.Module]) -> None:
+    loss = cls(0.1, "none", ignore_index=np.int64(2))(zeros(2, 3), torch.tensor([2, 0]))
+    assert torch.equal(loss, cls(0.1, "none")(zeros(2, 3), torch.tensor([-100, 0])))
+
+
 # --- errors
 
 
@@ -409,6 +446,8 @@ OPTION_ERRORS = [
     ("smoothing", -0.1, ValueError, RANGE + "-0.1"),
     ("smoothing", 1, ValueError, RANGE + "1"),
     ("smoothing", 1.7, ValueError, RANGE + "1.7"),
+    ("smoothing", True, ValueError, RANGE + "True"),
+    ("smoothing", Fraction(3, 2), ValueError, RANGE + "3/2"),
     ("smoothing", math.nan, ValueError, RANGE + "nan"),
     ("smoothing", "0.1", TypeError, "smoothing must be a number, got str"),
     ("smoothing", None, TypeError, "smoothing must be a number, got NoneType"),
@@ -416,6 +455,7 @@ OPTION_ERRORS = [
     ("reduction", None, ValueError, CHOICE + "None"),
     ("ignore_index", 2.0, TypeError, "ignore_index must be an int, got float"),
     ("ignore_index", None, TypeError, "ignore_index must be an int, got NoneType"),
+    ("ignore_index", True, TypeError, "ignore_index must be an int, got bool"),
 ]
 
 
@@ -456,6 +496,7 @@ def classes(*shape: int) -> Tensor:
 
 
 FLOATS = "logits must be floating point, got "
+BITS = "logits must have 16 bits or more, got "
 CLASSES = "target must hold class indices of dtype torch.int64, got "
 
 
@@ -467,6 +508,8 @@ CLASSES = "target must hold class indices of dtype torch.int64, got "
         (zeros(2, 3, dtype=torch.bool), classes(2), FLOATS + "torch.bool"),
         (zeros(2, 3, dtype=torch.complex64), classes(2), FLOATS + "torch.complex64"),
         ([[0.0, 1.0]], classes(1), FLOATS + "list"),
+        (zeros(2, 3).to(torch.float8_e5m2), classes(2), BITS + "torch.float8_e5m2"),
+        (zeros(2, 3).to(torch.float8_e4m3fn), classes(2), BITS + "torch.float8_e4m3fn"),
         (zeros(2, 3), zeros(2), CLASSES + "torch.float32"),
         (zeros(2, 3), zeros(2, dtype=torch.bool), CLASSES + "torch.bool"),
         (zeros(2, 3), zeros(2, dtype=torch.int32), CLASSES + "torch.int32"),
@@ -598,6 +641,16 @@ def test_ignore_index_may_be_any_int(cls: type[nn.Module]) -> None:
             ValueError,
             "weight must have shape (num_classes,), one weight per class, got ()",
         ),
+        (
+            torch.ones(2, requires_grad=True),
+            ValueError,
+            "weight must not require a gradient: pass weight.detach()",
+        ),
+        (
+            nn.Parameter(torch.ones(2)),
+            ValueError,
+            "weight must not require a gradient: pass weight.detach()",
+        ),
     ],
 )
 def test_wrong_weight_is_refused(
@@ -616,6 +669,12 @@ def test_weight_needs_one_entry_per_class(given: int, ok: bool) -> None:
     message = f"weight must have shape (3,), one weight per class, got ({given},)"
     with pytest.raises(ValueError, match=exactly(message)):
         criterion(zeros(2, 3), classes(2))
+
+
+def test_torch_refuses_a_learned_weight_too() -> None:
+    weight = torch.ones(5, requires_grad=True)
+    with pytest.raises(RuntimeError, match="not differentiable"):
+        F.cross_entropy(LOGITS, TARGET, weight)
 
 
 # --- as a module
@@ -712,3 +771,37 @@ def test_no_value_is_read_on_a_device(cls: type[nn.Module], smoothing: float) ->
     loss = cls(smoothing, "none")(logits, target)
     assert loss.shape == (2,)
     assert cls(smoothing, "mean")(logits, target).device.type == "meta"
+
+
+@criteria
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_vmap_gives_one_loss_per_sample(criterion: nn.Module, reduction: str) -> None:
+    criterion = copy.deepcopy(criterion)
+    criterion.reduction = reduction
+    logits, target, _ = random_call((2, 3))
+    expected = torch.stack(
+        [criterion(*sample) for sample in zip(logits.mT, target, strict=True)]
+    )
+    loss = torch.func.vmap(criterion)(logits.mT, target)
+    assert_close(loss, expected, **TOLERANCE[torch.float64])
+    same_target = torch.func.vmap(criterion, (0, None))(logits.mT, target[0])
+    expected = torch.stack([criterion(sample, target[0]) for sample in logits.mT])
+    assert_close(same_target, expected, **TOLERANCE[torch.float64])
+
+
+@criteria
+def test_gradients_per_sample(criterion: nn.Module) -> None:
+    logits, target, _ = random_call((4,))
+    target[-1] = 2
+    grads = torch.func.vmap(torch.func.grad(criterion))(logits, target)
+    for row, y, grad in zip(logits, target, grads, strict=True):
+        assert_close(torch.func.grad(criterion)(row, y), grad)
+        z = row.clone().requires_grad_()
+        (expected,) = torch.autograd.grad(criterion(z, y), z)
+        assert_close(grad, expected, **TOLERANCE[torch.float64])
+
+
+@both
+def test_no_value_is_read_where_there_is_none(cls: type[nn.Module]) -> None:
+    with FakeTensorMode():
+        assert cls(0.1, "none")(zeros(2, 3), classes(2)).shape == (2,)

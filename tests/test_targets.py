@@ -4,14 +4,17 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.testing import assert_close
 
 from label_smoothing import (
@@ -104,6 +107,19 @@ def test_uniform_gives_each_class_the_same(num_classes: int) -> None:
 def test_prior_is_uniform_by_default() -> None:
     target = torch.tensor([2, 1, 0])
     assert torch.equal(smooth(target, 5, 0.3), smooth(target, 5, 0.3, uniform(5)))
+
+
+@pytest.mark.parametrize("smoothing", [Fraction(3, 10), np.float64(0.3), np.float32(0.3)])
+def test_smoothing_may_be_any_real_number(smoothing: Any) -> None:
+    target = torch.tensor([2, 1, 0])
+    assert torch.equal(smooth(target, 5, smoothing), smooth(target, 5, float(smoothing)))
+
+
+def test_number_of_classes_may_be_an_integer_of_numpy() -> None:
+    target, five = torch.tensor([2, 1, 0]), np.int64(5)
+    assert torch.equal(uniform(five), uniform(5))
+    assert torch.equal(dirac_delta(target, five), dirac_delta(target, 5))
+    assert torch.equal(smooth(target, five, 0.3, uniform(5)), smooth(target, 5, 0.3))
 
 
 def test_no_smoothing_leaves_the_target() -> None:
@@ -219,18 +235,55 @@ def test_compiles_to_one_graph() -> None:
     assert_close(compiled(target, 3, 0.3), smooth(target, 3, 0.3))
 
 
+def test_compiles_for_any_number_of_classes() -> None:
+    torch.compiler.reset()
+
+    def mix(logits: Tensor, target: Tensor) -> Tensor:
+        return smooth(target, logits.shape[1], 0.3)
+
+    compiled = torch.compile(mix, backend="aot_eager", fullgraph=True, dynamic=True)
+    target = torch.tensor([2, 1, 0])
+    for num_classes in (4, 5):
+        logits = torch.zeros(3, num_classes)
+        assert_close(compiled(logits, target), mix(logits, target))
+
+
+def test_no_value_is_read_where_there_is_none() -> None:
+    targets = torch.tensor([[2, 1], [0, 0]])
+    priors = torch.tensor([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]])
+    mixed = torch.func.vmap(lambda y, u: smooth(y, 3, 0.3, u))(targets, priors)
+    expected = [smooth(y, 3, 0.3, u) for y, u in zip(targets, priors, strict=True)]
+    assert_close(mixed, torch.stack(expected))
+    with FakeTensorMode():
+        target, prior = torch.zeros(2, dtype=torch.long), torch.zeros(3)
+        assert smooth(target, 3, 0.3, prior).shape == (2, 3)
+
+
 # --- errors
 
 
-@pytest.mark.parametrize("num_classes", [0, -1, 2.5, 3.0, "3", None])
-def test_wrong_number_of_classes_is_refused(num_classes: Any) -> None:
-    message = exactly(f"num_classes must be a positive int, got {num_classes!r}")
+@pytest.mark.parametrize(
+    ("num_classes", "error", "message"),
+    [
+        (0, ValueError, "num_classes must be positive, got 0"),
+        (-1, ValueError, "num_classes must be positive, got -1"),
+        (2.5, TypeError, "num_classes must be an int, got float"),
+        (3.0, TypeError, "num_classes must be an int, got float"),
+        (True, TypeError, "num_classes must be an int, got bool"),
+        ("3", TypeError, "num_classes must be an int, got str"),
+        (None, TypeError, "num_classes must be an int, got NoneType"),
+        (torch.tensor(3), TypeError, "num_classes must be an int, got torch.int64"),
+    ],
+)
+def test_wrong_number_of_classes_is_refused(
+    num_classes: Any, error: type[Exception], message: str
+) -> None:
     target = torch.tensor([0])
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(error, match=exactly(message)):
         uniform(num_classes)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(error, match=exactly(message)):
         dirac_delta(target, num_classes)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(error, match=exactly(message)):
         smooth(target, num_classes, 0.1)
 
 
@@ -342,3 +395,19 @@ def test_wrong_smoothing_is_refused(
 def test_wrong_prior_is_refused(prior: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=exactly(message)):
         smooth(torch.tensor([0, 1]), 2, 0.1, prior)
+
+
+def test_learned_prior_is_checked_too() -> None:
+    with pytest.raises(ValueError, match="prior must sum to 1"):
+        smooth(torch.tensor(0), 2, 0.1, nn.Parameter(torch.ones(2)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("total", [0, 0.9, 1.1])
+@pytest.mark.parametrize("num_classes", [128, 2048])
+def test_rounding_of_a_prior_has_a_limit(
+    num_classes: int, total: float, dtype: torch.dtype
+) -> None:
+    prior = torch.full((num_classes,), total / num_classes, dtype=dtype)
+    with pytest.raises(ValueError, match="prior must sum to 1, got a sum of"):
+        smooth(torch.tensor(0), num_classes, 0.3, prior)

@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from label_smoothing.targets import check_class_indices
+from label_smoothing.targets import check_class_dtype, check_class_indices, kind
 
 AXES = "ijklmn"
 
@@ -40,10 +40,12 @@ def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
     IndexError
         If ``log_probs`` has no dimension ``dim``.
     TypeError
-        If ``target`` does not hold integers of dtype torch.int64.
+        If ``log_probs`` is not a tensor, if ``dim`` is not an int, or if ``target`` does
+        not hold integers of dtype torch.int64.
     ValueError
-        If the shapes do not fit, or if a target is not a class (checked on the CPU
-        only, and not under :func:`torch.compile`).
+        If the shapes do not fit, or if a target is not a class (checked for plain
+        tensors on the CPU only, and not under :func:`torch.compile` or the transforms
+        of ``torch.func``).
 
     Examples
     --------
@@ -56,6 +58,7 @@ def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
     tensor([-1.1469, -1.2542, -1.4098])
     """
     dim = _check_dim(log_probs, dim)
+    check_class_dtype(target)
     expected = log_probs.shape[:dim] + log_probs.shape[dim + 1 :]
     if target.shape != expected:
         raise ValueError(
@@ -82,6 +85,7 @@ def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
     index : torch.Tensor
         Positions along ``dim``, dtype torch.int64 or torch.int32, with as many
         dimensions as ``input`` and nowhere longer than it, except along ``dim``.
+        An empty one may have any shape and dtype.
 
     Returns
     -------
@@ -91,16 +95,22 @@ def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Raises
     ------
     TypeError
-        If ``index`` does not hold such integers.
+        If ``input`` is not a tensor, if ``dim`` is not an int, or if ``index`` does not
+        hold such integers.
     IndexError
         If ``input`` has no dimension ``dim``, or if an index is out of range.
     ValueError
-        If the shape of ``index`` does not fit.
+        If the shape of ``index`` does not fit, or if ``input`` is a single number.
 
     See Also
     --------
     torch.gather : the same, fast.
     explain_gather : the same, cell by cell in words.
+
+    Notes
+    -----
+    Every call that :func:`torch.gather` takes is taken, except for an ``input`` or an
+    ``index`` without dimensions, a single number.
 
     Examples
     --------
@@ -117,13 +127,14 @@ def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
             [20]])
     """
     dim = _check_gather(input, dim, index)
+    if index.numel() == 0:  # nothing to read; the gradient passes nonetheless
+        return input.flatten()[:0].reshape(index.shape)
     out = input.new_empty(index.shape)
     for cell in _cells(index):
         out[cell] = input[_source(cell, dim, index)]
     return out
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class GatherExplanation:
     """What :func:`label_smoothing.explain_gather` returns: print it to read the table.
 
@@ -139,13 +150,12 @@ class GatherExplanation:
         What ``torch.gather(input, dim, index)`` returns.
     """
 
-    input: Tensor
-    dim: int
-    index: Tensor
-    out: Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "out", self.input.gather(self.dim, self.index))
+    def __init__(self, input: Tensor, dim: int, index: Tensor) -> None:
+        """Check the call, as :func:`label_smoothing.explain_gather` says, and make it."""
+        self.input = input
+        self.dim = _check_gather(input, dim, index)
+        self.index = index
+        self.out = input.gather(self.dim, index)
 
     def source(self, cell: tuple[int, ...]) -> tuple[int, ...]:
         """Return the cell of ``input`` that the cell ``cell`` of ``out`` reads."""
@@ -154,7 +164,7 @@ class GatherExplanation:
     @property
     def formula(self) -> str:
         """The definition for this number of dimensions and this ``dim``."""
-        ndim = self.index.dim()
+        ndim = self.input.dim()  # that of index too, unless it is empty
         axes = list(AXES[:ndim] if ndim <= len(AXES) else (f"i{d}" for d in range(ndim)))
         here = ", ".join(axes)
         axes[self.dim] = f"index[{here}]"
@@ -214,6 +224,7 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
     index : torch.Tensor
         Positions along ``dim``, dtype torch.int64 or torch.int32, with as many
         dimensions as ``input`` and nowhere longer than it, except along ``dim``.
+        An empty one may have any shape and dtype.
 
     Returns
     -------
@@ -225,12 +236,19 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
     Raises
     ------
     TypeError
-        If ``index`` does not hold such integers.
+        If ``input`` is not a tensor, if ``dim`` is not an int, or if ``index`` does not
+        hold such integers.
     IndexError
         If ``input`` has no dimension ``dim``, or if an index is out of range; the
         message says where.
     ValueError
-        If the shape of ``index`` does not fit; the message says on which dimension.
+        If the shape of ``index`` does not fit, the message says on which dimension; or
+        if ``input`` is a single number.
+
+    Notes
+    -----
+    Every call that :func:`torch.gather` takes is taken, except for an ``input`` or an
+    ``index`` without dimensions, a single number.
 
     Examples
     --------
@@ -244,7 +262,7 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
     out[0, 0] = input[0, index[0, 0]] = input[0, 2] = 12
     out[1, 0] = input[1, index[1, 0]] = input[1, 0] = 20
     """
-    return GatherExplanation(input, _check_gather(input, dim, index), index)
+    return GatherExplanation(input, dim, index)
 
 
 def _cells(index: Tensor) -> Iterator[tuple[int, ...]]:
@@ -260,10 +278,19 @@ def _source(cell: tuple[int, ...], dim: int, index: Tensor) -> tuple[int, ...]:
 
 
 def _value(x: Tensor) -> str:
-    return f"{x.item():.4f}" if x.is_floating_point() else str(x.item())
+    value = x.item()
+    if not x.is_floating_point():
+        return str(value)
+    short = value == 0 or 1e-4 <= abs(value) < 1e6
+    return f"{value:.4f}" if short else f"{value:.4g}"
 
 
 def _check_dim(input: Tensor, dim: int) -> int:
+    """Return ``dim`` counted from the front, or say why there is none such."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"input must be a tensor, got {kind(input)}")
+    if not isinstance(dim, Integral) or isinstance(dim, bool):
+        raise TypeError(f"dim must be an int, got {kind(dim)}")
     if input.dim() == 0:
         raise ValueError("input must have at least one dimension, got shape ()")
     if not -input.dim() <= dim < input.dim():
@@ -271,15 +298,17 @@ def _check_dim(input: Tensor, dim: int) -> int:
             f"dim must satisfy {-input.dim()} <= dim < {input.dim()} for input of shape "
             f"{tuple(input.shape)}, got {dim}"
         )
-    return dim % input.dim()
+    return int(dim) % input.dim()
 
 
 def _check_gather(input: Tensor, dim: int, index: Tensor) -> int:
     """Return ``dim`` counted from the front, or say why the call is wrong."""
     dim = _check_dim(input, dim)
-    if index.dtype not in (torch.int64, torch.int32):
+    if isinstance(index, Tensor) and index.numel() == 0:
+        return dim  # as torch.gather, which looks at nothing else then
+    if not isinstance(index, Tensor) or index.dtype not in (torch.int64, torch.int32):
         raise TypeError(
-            f"index must have dtype torch.int64 or torch.int32, got {index.dtype}"
+            f"index must have dtype torch.int64 or torch.int32, got {kind(index)}"
         )
     if index.dim() != input.dim():
         raise ValueError(

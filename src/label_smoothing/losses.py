@@ -8,7 +8,7 @@ With :math:`q'(k) = (1-\varepsilon)\,\delta_{k,y} + \varepsilon\,u(k)` and a uni
 .. math:: H(q', p) = (1-\varepsilon)\,H(\delta, p) + \varepsilon\,H(u, p).
 """
 
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +37,7 @@ class LabelSmoothingLoss(nn.Module):
     weight : torch.Tensor, optional
         One weight :math:`w_k` per class, shape (K,), floating point. It rescales the
         first term **only**; see the notes. It is a buffer: it follows ``.to()`` and is
-        part of the ``state_dict``.
+        part of the ``state_dict``. It cannot be learned.
     ignore_index : int, default: -100
         A target with this value counts in neither term, nor in the mean.
 
@@ -46,10 +46,11 @@ class LabelSmoothingLoss(nn.Module):
     TypeError
         If an argument, the logits or the target is of a wrong type.
     ValueError
-        If ``smoothing`` or ``reduction`` is not one of the values above, if shapes do
-        not fit, or if a target is neither a class nor ``ignore_index``. The range of
-        the targets is checked on the CPU only, and not under :func:`torch.compile`:
-        on a GPU the check would make the host wait for the device.
+        If ``smoothing`` or ``reduction`` is not one of the values above, if ``weight``
+        requires a gradient, if shapes do not fit, or if a target is neither a class nor
+        ``ignore_index``. The range of the targets is checked for plain tensors on the
+        CPU only, and not under :func:`torch.compile` or the transforms of
+        ``torch.func``: on a GPU the check would make the host wait for the device.
 
     See Also
     --------
@@ -136,11 +137,12 @@ class LabelSmoothingLoss(nn.Module):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
         )
-        if self.smoothing == 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
+        smoothing = float(self.smoothing)
+        if smoothing == 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
             return nll.to(_result_dtype(logits))
         uniform = -log_probs.mean(dim)
         uniform = _reduce(uniform, target == self.ignore_index, self.reduction)
-        loss = (1 - self.smoothing) * nll + self.smoothing * uniform
+        loss = (1 - smoothing) * nll + smoothing * uniform
         return loss.to(_result_dtype(logits))
 
     def extra_repr(self) -> str:
@@ -176,8 +178,9 @@ class LabelSmoothing(nn.Module):
     ValueError
         If ``smoothing`` or ``reduction`` is not one of the values above, if shapes do
         not fit, or if a target is neither a class nor ``ignore_index``. The range of
-        the targets is checked on the CPU only, and not under :func:`torch.compile`:
-        on a GPU the check would make the host wait for the device.
+        the targets is checked for plain tensors on the CPU only, and not under
+        :func:`torch.compile` or the transforms of ``torch.func``: on a GPU the check
+        would make the host wait for the device.
 
     See Also
     --------
@@ -239,9 +242,10 @@ class LabelSmoothing(nn.Module):
         ignored = target == self.ignore_index
         index = target.masked_fill(ignored, 0).unsqueeze(dim)  # gather takes no -100
         loss = -log_probs.gather(dim, index).squeeze(dim)
-        if self.smoothing != 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
+        smoothing = float(self.smoothing)
+        if smoothing != 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
             uniform = -log_probs.mean(dim)
-            loss = (1 - self.smoothing) * loss + self.smoothing * uniform
+            loss = (1 - smoothing) * loss + smoothing * uniform
         return _reduce(loss, ignored, self.reduction).to(_result_dtype(logits))
 
     def extra_repr(self) -> str:
@@ -277,12 +281,23 @@ def _check_options(smoothing: float, reduction: str, ignore_index: int) -> None:
         raise ValueError(f"smoothing must satisfy 0 <= smoothing < 1, got {smoothing}")
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
-    if not isinstance(ignore_index, int):
+    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
         raise TypeError(f"ignore_index must be an int, got {type(ignore_index).__name__}")
 
 
 def _kind(x: object) -> object:
     return x.dtype if isinstance(x, Tensor) else type(x).__name__
+
+
+def _can_be_read(tensor: Tensor) -> bool:
+    # To read a value makes a GPU wait and breaks a compiled graph in two. A tensor inside
+    # of torch.func.vmap has no value of its own, nor may a subclass, such as FakeTensor.
+    return (
+        tensor.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and type(tensor) is Tensor
+        and torch.func.debug_unwrap(tensor) is tensor  # nothing to unwrap: no transform
+    )
 
 
 def _check_weight(weight: Tensor | None, num_classes: int | None = None) -> None:
@@ -296,12 +311,16 @@ def _check_weight(weight: Tensor | None, num_classes: int | None = None) -> None
             f"weight must have shape {expected}, one weight per class, "
             f"got {tuple(weight.shape)}"
         )
+    if weight.requires_grad:
+        raise ValueError("weight must not require a gradient: pass weight.detach()")
 
 
 def _check_input(logits: Tensor, target: Tensor, ignore_index: int) -> int:
     """Return the class dimension, or say why the two do not fit."""
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         raise TypeError(f"logits must be floating point, got {_kind(logits)}")
+    if logits.dtype.itemsize == 1:
+        raise TypeError(f"logits must have 16 bits or more, got {logits.dtype}")
     if not isinstance(target, Tensor) or target.dtype != torch.int64:
         raise TypeError(
             f"target must hold class indices of dtype torch.int64, got {_kind(target)}"
@@ -324,8 +343,7 @@ def _check_input(logits: Tensor, target: Tensor, ignore_index: int) -> int:
             f"{tuple(logits.shape)} with the classes in dimension {dim}, "
             f"got {tuple(target.shape)}{hint}"
         )
-    # Reading a value back would make a GPU wait, and would break a compiled graph in two.
-    if target.device.type == "cpu" and not torch.compiler.is_compiling():
+    if _can_be_read(target):
         wrong = ((target < 0) | (target >= num_classes)) & (target != ignore_index)
         if wrong.any():
             at = wrong.nonzero()[0].tolist()

@@ -1,9 +1,9 @@
 """The three distributions: the one-hot target, the prior, and their mix."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
@@ -27,11 +27,12 @@ def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
     Raises
     ------
     TypeError
-        If ``target`` does not hold integers of dtype torch.int64.
+        If ``target`` does not hold integers of dtype torch.int64, or if ``num_classes``
+        is not an int.
     ValueError
-        If ``num_classes`` is not a positive int, or if a target is not in
-        ``range(num_classes)`` (checked on the CPU only, and not under
-        :func:`torch.compile`).
+        If ``num_classes`` is not positive, or if a target is not in
+        ``range(num_classes)`` (checked for plain tensors on the CPU only, and not under
+        :func:`torch.compile` or the transforms of ``torch.func``).
 
     Notes
     -----
@@ -72,8 +73,10 @@ def uniform(num_classes: int) -> Tensor:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
-        If ``num_classes`` is not a positive int.
+        If ``num_classes`` is not positive.
 
     Examples
     --------
@@ -114,13 +117,15 @@ def smooth(
     Raises
     ------
     TypeError
-        If ``target`` does not hold integers of dtype torch.int64, if ``smoothing`` is
-        not a number, or if ``prior`` is not a floating-point tensor.
+        If ``target`` does not hold integers of dtype torch.int64, if ``num_classes`` is
+        not an int, if ``smoothing`` is not a number, or if ``prior`` is not a
+        floating-point tensor.
     ValueError
-        If ``smoothing`` is out of range, if a target is not in ``range(num_classes)``,
-        or if ``prior`` has another shape, a negative entry, or a sum other than one.
-        Values of tensors are checked on the CPU only, and not under
-        :func:`torch.compile`.
+        If ``num_classes`` is not positive, if ``smoothing`` is out of range, if a target
+        is not in ``range(num_classes)``, or if ``prior`` has another shape, a negative
+        entry, or a sum other than one, up to rounding. Values are checked for plain
+        tensors on the CPU only, and not under :func:`torch.compile` or the transforms
+        of ``torch.func``.
 
     References
     ----------
@@ -146,6 +151,7 @@ def smooth(
         raise TypeError(f"smoothing must be a number, got {type(smoothing).__name__}")
     if not 0 <= smoothing < 1:
         raise ValueError(f"smoothing must satisfy 0 <= smoothing < 1, got {smoothing}")
+    smoothing = float(smoothing)
     delta = dirac_delta(target, num_classes)
     if prior is None:
         prior = uniform(num_classes).to(delta.device)
@@ -157,16 +163,23 @@ def smooth(
 
 def check_num_classes(num_classes: int) -> None:
     """Raise unless ``num_classes`` is a positive int."""
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise ValueError(f"num_classes must be a positive int, got {num_classes!r}")
+    if not isinstance(num_classes, Integral) or isinstance(num_classes, bool):
+        raise TypeError(f"num_classes must be an int, got {kind(num_classes)}")
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be positive, got {num_classes}")
+
+
+def check_class_dtype(target: Tensor) -> None:
+    """Raise unless ``target`` is of the type that holds classes."""
+    if not isinstance(target, Tensor) or target.dtype != torch.int64:
+        raise TypeError(
+            f"target must hold class indices of dtype torch.int64, got {kind(target)}"
+        )
 
 
 def check_class_indices(target: Tensor, num_classes: int) -> None:
     """Raise unless ``target`` holds classes; name the first that is none."""
-    if not isinstance(target, Tensor) or target.dtype != torch.int64:
-        raise TypeError(
-            f"target must hold class indices of dtype torch.int64, got {_kind(target)}"
-        )
+    check_class_dtype(target)
     if _values_can_be_read(target):
         wrong = (target < 0) | (target >= num_classes)
         if wrong.any():
@@ -179,7 +192,7 @@ def check_class_indices(target: Tensor, num_classes: int) -> None:
 
 def _check_prior(prior: Tensor, num_classes: int) -> None:
     if not isinstance(prior, Tensor) or not prior.is_floating_point():
-        raise TypeError(f"prior must be a floating-point tensor, got {_kind(prior)}")
+        raise TypeError(f"prior must be a floating-point tensor, got {kind(prior)}")
     if prior.shape != (num_classes,):
         raise ValueError(
             f"prior must have shape ({num_classes},), got {tuple(prior.shape)}"
@@ -188,14 +201,22 @@ def _check_prior(prior: Tensor, num_classes: int) -> None:
         if not (prior >= 0).all():
             raise ValueError(f"prior must not be negative or nan, got {prior.tolist()}")
         total = prior.double().sum().item()
-        if abs(total - 1) > num_classes * torch.finfo(prior.dtype).eps:
+        rounding = num_classes * torch.finfo(prior.dtype).eps
+        if abs(total - 1) > min(rounding, 0.01):
             raise ValueError(f"prior must sum to 1, got a sum of {total}")
 
 
-def _kind(x: object) -> object:
+def kind(x: object) -> object:
+    """Return the dtype of a tensor, and the name of the type of anything else."""
     return x.dtype if isinstance(x, Tensor) else type(x).__name__
 
 
 def _values_can_be_read(tensor: Tensor) -> bool:
-    # On a GPU a read makes the host wait; while compiling it breaks the graph in two.
-    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+    # To read a value makes a GPU wait and breaks a compiled graph in two. A tensor inside
+    # of torch.func.vmap has no value of its own, nor may a subclass, such as FakeTensor.
+    return (
+        tensor.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and type(tensor) in (Tensor, nn.Parameter)
+        and torch.func.debug_unwrap(tensor) is tensor  # nothing to unwrap: no transform
+    )
