@@ -228,7 +228,7 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
 
     Returns
     -------
-    label_smoothing.gather.GatherExplanation
+    label_smoothing.GatherExplanation
         Its repr is the table, shortened for a large ``index``; its ``out`` is the result.
         A note stands below the table where ``index`` is shorter than ``input`` on another
         dimension than ``dim``, since the rest of ``input`` is then never read.
