@@ -429,6 +429,47 @@ def test_two_terms_end_at_the_loss(
     torch.testing.assert_close(torch.tensor(list(drawn.values())), loss)
 
 
+def test_the_numbers_of_the_terms_are_written_on_them() -> None:
+    hard = -0.7 * LOG_PROBS[torch.arange(3), target]
+    soft = -0.3 * LOG_PROBS.mean(1)
+    rows = list(zip(four(hard), four(soft), four(hard + soft), strict=True))
+
+    def shown(ax: Axes) -> list[str]:
+        return [
+            text.get_text().strip() for text in ax.texts if text.get_text()[-1] != "$"
+        ]
+
+    (ax,) = figures.loss_terms(logits, target, 0.3).axes
+    assert shown(ax) == [number for row in rows for number in row]
+    (ax,) = figures.padding(logits, torch.tensor([2, -100, 0]), 0.3).axes
+    assert shown(ax) == [*rows[0], rows[1][1], "0", *rows[2]]
+    (ax,) = figures.loss_terms(logits, target, 0.0).axes
+    losses = four(hard / 0.7)
+    assert shown(ax) == [n for loss in losses for n in (loss, loss)]  # nothing of u
+
+
+def heights_of_lines(ax: Axes) -> list[float]:
+    """Return where the lines run that are level."""
+    return [
+        float(y[0])
+        for x, y in (line.get_data() for line in ax.lines)
+        if len(y) == 2 and y[0] == y[1]
+    ]
+
+
+def test_lines_stand_where_their_numbers_say() -> None:
+    (ax,) = figures.softmax_twice(5).axes
+    _, twice = curve(ax, 1)
+    (stop,) = heights_of_lines(ax)
+    assert stop == pytest.approx(float(twice[-1]), abs=1e-4)
+    (ax,) = figures.half_sum(1000, 14).axes
+    assert heights_of_lines(ax) == [65504]
+    (ax,) = figures.floor(5, 0.3).axes
+    (best,), (least,) = curve(ax, 3)
+    x, y = curve(ax, 2)  # from the mark down to the axis
+    assert (x.tolist(), y.tolist()) == ([best, best], [least, 0])
+
+
 def test_the_outline_is_the_uniform_term() -> None:
     (ax,) = figures.padding(logits, PADDED, 0.3).axes
     (outline,) = (bar for bar in rectangles(ax) if bar.get_facecolor()[3] == 0)

@@ -280,7 +280,7 @@ def _charts(*rows: Row) -> Figure:
     names = [
         figure.text(0, 0, text, color=row.colour, fontsize=size)
         for row in rows
-        for text, size in ((row.name, 17), (row.under, 13))
+        for text, size in ((row.name, 21), (row.under, 15))
     ]
     # All in inches from here on: type has a size of its own, and bars share a scale.
     left = 0.35 + max(name.get_window_extent().width for name in names) / figure.dpi
@@ -311,7 +311,7 @@ def _charts(*rows: Row) -> Figure:
         ax.tick_params(labelbottom=n == len(rows) - 1)
         lines = [name for name in names[2 * n : 2 * n + 2] if name.get_text()]
         for line, name in enumerate(lines):
-            up = 0.26 * ((len(lines) - 1) / 2 - line)
+            up = 0.31 * ((len(lines) - 1) / 2 - line)
             name.set(x=0.1 / WIDTH, y=(y + height / 2 + up) / total, va="center")
         y -= gap
     return figure
