@@ -1,5 +1,7 @@
+import ast
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
@@ -14,6 +16,7 @@ from matplotlib.text import Text
 from label_smoothing import dirac_delta, figures, smooth, uniform
 from label_smoothing.__main__ import logits, target
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)
 WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
@@ -755,3 +758,12 @@ def test_the_four_colours_differ_for_every_eye(sight: str, *, dark: bool) -> Non
     for one, other in itertools.combinations(palette, 2):
         distance = torch.linalg.vector_norm(seen(one, sight) - seen(other, sight))
         assert distance > 20, (one, other)
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="examples are in the repository only")
+def test_every_script_of_the_gallery_shows_its_figures() -> None:
+    scripts = sorted(EXAMPLES.glob("*/plot_*.py"))
+    assert scripts
+    for script in scripts:
+        code = ast.parse(script.read_text(encoding="utf-8")).body
+        assert ast.unparse(code[-1]) == "plt.show()", script
