@@ -1,5 +1,7 @@
+import ast
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
@@ -14,6 +16,7 @@ from matplotlib.text import Text
 from label_smoothing import dirac_delta, figures, smooth, uniform
 from label_smoothing.__main__ import logits, target
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)
 WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
@@ -39,7 +42,19 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "a step against it makes the logit rise. "
             "Elsewhere the gradient is at most 0.1326.",
         ),
-        (lambda: figures.gradient(torch.zeros(1), target[2], 0.3), "fall."),
+        (
+            lambda: figures.gradient(torch.tensor([0.0, 9.0]), target[1], 0.3),
+            "the gradient is 0.1499: a step against it makes the logit fall. Elsewhere",
+        ),
+        *(
+            (
+                lambda smoothing=smoothing: figures.gradient(
+                    torch.zeros(1), target[2], smoothing
+                ),
+                "the gradient is 0: a step against it leaves the logit as it is.",
+            )
+            for smoothing in (0.0, 0.1, 0.3, 0.7)
+        ),
         (lambda: figures.distribution(uniform(1000), "u"), "0.001 and so on."),
         (
             lambda: figures.distribution(dirac_delta(target, 5), "δ"),
@@ -168,6 +183,107 @@ def test_what_cannot_be_drawn(draw: Callable[[], Figure], message: str) -> None:
         draw()
 
 
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, 1.5, float("nan")])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda smoothing: figures.targets(target[0], 5, smoothing),
+        lambda smoothing: figures.mix(5, smoothing),
+        lambda smoothing: figures.floor(5, smoothing),
+        lambda smoothing: figures.gradient(logits[0], target[0], smoothing),
+        lambda smoothing: figures.weighted_target(target[0], WEIGHT, smoothing),
+        lambda smoothing: figures.loss_terms(logits, target, smoothing),
+        lambda smoothing: figures.padding(logits, PADDED, smoothing),
+        lambda smoothing: figures.smoothed_pipeline(logits, target, smoothing),
+    ],
+)
+def test_a_smoothing_out_of_range(
+    draw: Callable[[float], Figure], smoothing: float
+) -> None:
+    with pytest.raises(ValueError, match=rf"smoothing < 1, got {smoothing}"):
+        draw(smoothing)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: figures.distribution(logits[:0], "p"), r"probs .*\(0, 5\)"),
+        (lambda: figures.gradient(logits[0, :0], target[0], 0.3), r"logits .*\(0,\)"),
+        (lambda: figures.weighted_target(target[0], WEIGHT[:0], 0), r"weight .*\(0,\)"),
+        *(
+            (
+                lambda draw=draw, rest=rest: draw(logits[:0], target[:0], *rest),
+                r"logits .*\(0, 5\)",
+            )
+            for draw, *rest in (
+                (figures.loss_terms, 0.3),
+                (figures.padding, 0.3),
+                (figures.loss_pipeline,),
+                (figures.smoothed_pipeline, 0.3),
+                (figures.likelihood,),
+            )
+        ),
+        (
+            lambda: figures.class_dimension(logits[:0].T, target[:0]),
+            r"logits .*\(5, 0\)",
+        ),
+        (lambda: figures.gather(logits, 1, COLUMN[:0]), r"index .*\(0, 1\)"),
+    ],
+)
+def test_nothing_to_draw(draw: Callable[[], Figure], message: str) -> None:
+    with pytest.raises(
+        ValueError, match=message.replace(".*", "must not be empty, got shape ")
+    ):
+        draw()
+
+
+def test_weights_that_leave_nothing_to_minimise() -> None:
+    for weight in (0 * WEIGHT, -WEIGHT, WEIGHT / 0):
+        with pytest.raises(ValueError, match="must have a positive sum"):
+            figures.weighted_target(target[0], weight, 0.3)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda z: figures.targets(target[0], 5, 0.3, prior=z[0].softmax(0)),
+        lambda z: figures.distribution(z.softmax(1), "p"),
+        lambda z: figures.gradient(z[0], target[0], 0.3),
+        lambda z: figures.weighted_target(target[0], weight=z[0].exp(), smoothing=0.3),
+        lambda z: figures.loss_terms(z, target, 0.3),
+        lambda z: figures.padding(z, PADDED, 0.3),
+        lambda z: figures.loss_pipeline(z, target),
+        lambda z: figures.smoothed_pipeline(logits=z, target=target, smoothing=0.3),
+        lambda z: figures.class_dimension(z.T, target),
+        lambda z: figures.gather(z, 1, COLUMN),
+        lambda z: figures.likelihood(z, target),
+    ],
+)
+def test_logits_of_a_model_in_training_can_be_drawn(
+    draw: Callable[[torch.Tensor], Figure],
+) -> None:
+    z = logits.clone().requires_grad_()  # a warning would be an error here
+    figure = draw(z)
+    assert figure.get_label() == draw(logits).get_label()
+    figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.loss_terms(torch.zeros(2, 1), torch.zeros(2).long(), 0.3),
+        lambda: figures.loss_terms(logits, target, 0.0),
+        lambda: figures.padding(logits, torch.full((3,), -100), 0.0),
+        lambda: figures.likelihood(torch.zeros(2, 1), torch.zeros(2).long()),
+        lambda: figures.gradient(torch.zeros(1), target[2], 0.3),
+        lambda: figures.targets(target[0], 1000, 0.3),
+        lambda: figures.targets(target[2], 1, 0.3),
+    ],
+)
+def test_the_edges_of_what_can_be_drawn(draw: Callable[[], Figure]) -> None:
+    draw().draw_without_rendering()
+
+
 @pytest.mark.parametrize("cell", [(3, 0), (0,), (-1, 0)])
 def test_a_cell_that_is_none(cell: tuple[int, ...]) -> None:
     with pytest.raises(IndexError, match=r"cell must be a cell of index, shape \(3, 1\)"):
@@ -212,10 +328,79 @@ def test_the_bars_of_the_mix_stack_its_two_parts() -> None:
     delta, u, mix = map(heights, figure.axes)
     torch.testing.assert_close(delta, dirac_delta(target[0], 5))
     torch.testing.assert_close(u, prior)
-    whole, full, part = mix.reshape(3, 5)  # the last is painted over the others
+    whole, part = mix.reshape(2, 5)  # the second is painted over the first
     torch.testing.assert_close(whole, 0.7 * delta + 0.3 * prior)
-    torch.testing.assert_close(full, whole)
     torch.testing.assert_close(part, 0.3 * prior)
+    colours = [to_rgb(bar.get_facecolor()) for bar in rectangles(figure.axes[2])[::5]]
+    assert colours == [to_rgb(figures.COLOURS[symbol]) for symbol in "δu"]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.targets(target[0], 5, 0.3),
+        lambda: figures.gradient(logits[0], target[0], 0.3),
+        lambda: figures.gradient(8 * logits[0], target[1], 0.3),
+        lambda: figures.distribution(smooth(target, 5, 0.3), "q'"),
+    ],
+)
+def test_bars_below_each_other_share_a_scale(draw: Callable[[], Figure]) -> None:
+    figure = draw()
+    height = float(figure.get_figheight())
+    units = []
+    for ax in figure.axes:
+        low, high = ax.get_ylim()
+        assert low <= float(heights(ax).min())
+        assert high > float(heights(ax).max())
+        units.append(float(ax.get_position().height) * height / (high - low))
+    assert units == pytest.approx([units[0]] * len(units))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.targets(target[0], 5, 0.3),
+        lambda: figures.gradient(logits[0], target[0], 0.3),
+        lambda: figures.weighted_target(target[0], WEIGHT, 0.3),
+        lambda: figures.distribution(smooth(target, 5, 0.3), "q'"),
+    ],
+)
+def test_the_name_of_a_chart_stands_beside_it(draw: Callable[[], Figure]) -> None:
+    figure = draw()
+    figure.draw_without_rendering()
+    names = [text for text in figure.texts if text.get_text()]
+    for name in names:
+        box = name.get_window_extent()
+        (chart,) = (
+            ax for ax in figure.axes if ax.bbox.y0 <= (box.y0 + box.y1) / 2 <= ax.bbox.y1
+        )
+        assert 0 < box.x0 < box.x1 < chart.bbox.x0
+    assert len(names) >= len(figure.axes)
+
+
+def test_numbers_over_bars_have_at_most_four_decimals() -> None:
+    def numbers(ax: Axes) -> list[str]:
+        return [text.get_text() for text in ax.texts]
+
+    p, q, grad = figures.gradient(logits[0], target[0], 0.3).axes
+    assert numbers(p) == ["0.1577", "0.1926", "0.3176", "0.1743", "0.1577"]
+    assert numbers(q) == ["0.06", "0.06", "0.76", "0.06", "0.06"]
+    assert numbers(grad) == ["0.0977", "0.1326", "-0.4424", "0.1143", "0.0977"]
+    weight, *_ = figures.weighted_target(target[0], WEIGHT, 0.3).axes
+    assert numbers(weight) == ["1", "1", "1", "1", "13"]
+    (ax,) = figures.distribution(torch.tensor([0.99999, 1e-5]), "p").axes
+    assert numbers(ax) == ["1", "0"]
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 8, 12, 13, 1000])
+def test_numbers_over_bars_do_not_touch(num_classes: int) -> None:
+    figure = figures.gradient(torch.linspace(-1, 1, num_classes), target[2], 0.3)
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert len(boxes) in (0, num_classes)
+        for one, other in itertools.pairwise(boxes):
+            assert one.x1 < other.x0
 
 
 def test_the_weighted_loss_is_least_where_it_is_drawn() -> None:
@@ -245,6 +430,47 @@ def test_two_terms_end_at_the_loss(
             drawn[n] += float(bar.get_width())
     loss = F.cross_entropy(logits, labels, reduction="none", label_smoothing=0.3)
     torch.testing.assert_close(torch.tensor(list(drawn.values())), loss)
+
+
+def test_the_numbers_of_the_terms_are_written_on_them() -> None:
+    hard = -0.7 * LOG_PROBS[torch.arange(3), target]
+    soft = -0.3 * LOG_PROBS.mean(1)
+    rows = list(zip(four(hard), four(soft), four(hard + soft), strict=True))
+
+    def shown(ax: Axes) -> list[str]:
+        return [
+            text.get_text().strip() for text in ax.texts if text.get_text()[-1] != "$"
+        ]
+
+    (ax,) = figures.loss_terms(logits, target, 0.3).axes
+    assert shown(ax) == [number for row in rows for number in row]
+    (ax,) = figures.padding(logits, torch.tensor([2, -100, 0]), 0.3).axes
+    assert shown(ax) == [*rows[0], rows[1][1], "0", *rows[2]]
+    (ax,) = figures.loss_terms(logits, target, 0.0).axes
+    losses = four(hard / 0.7)
+    assert shown(ax) == [n for loss in losses for n in (loss, loss)]  # nothing of u
+
+
+def heights_of_lines(ax: Axes) -> list[float]:
+    """Return where the lines run that are level."""
+    return [
+        float(y[0])
+        for x, y in (line.get_data() for line in ax.lines)
+        if len(y) == 2 and y[0] == y[1]
+    ]
+
+
+def test_lines_stand_where_their_numbers_say() -> None:
+    (ax,) = figures.softmax_twice(5).axes
+    _, twice = curve(ax, 1)
+    (stop,) = heights_of_lines(ax)
+    assert stop == pytest.approx(float(twice[-1]), abs=1e-4)
+    (ax,) = figures.half_sum(1000, 14).axes
+    assert heights_of_lines(ax) == [65504]
+    (ax,) = figures.floor(5, 0.3).axes
+    (best,), (least,) = curve(ax, 3)
+    x, y = curve(ax, 2)  # from the mark down to the axis
+    assert (x.tolist(), y.tolist()) == ([best, best], [least, 0])
 
 
 def test_the_outline_is_the_uniform_term() -> None:
@@ -299,6 +525,9 @@ def test_the_curves_of_softmax_twice_are_the_losses(*, twice: bool) -> None:
         z.softmax(1) if twice else z, torch.zeros(len(gap)).long(), reduction="none"
     )
     torch.testing.assert_close(drawn, loss)
+    # The colour of p is that of a probability.
+    colour = figures.COLOURS["p"] if twice else figures.INK
+    assert ax.lines[int(twice)].get_color() == colour
 
 
 def test_the_likelihood_is_the_product_of_the_probabilities() -> None:
@@ -311,6 +540,16 @@ def test_the_likelihood_is_the_product_of_the_probabilities() -> None:
             float(z.softmax(1)[torch.arange(3), target].prod())
         )
         assert float(other) == pytest.approx(float(F.cross_entropy(z, target)))
+    for ax, values, best in (
+        (above, product, product.argmax()),
+        (below, loss, loss.argmin()),
+    ):
+        marks = [line.get_data() for line in ax.lines if line.get_marker() == "o"]
+        points = [(float(x[0]), float(y[0])) for x, y in marks]
+        one = int((scale - 1).abs().argmin())
+        assert points == [(float(scale[i]), float(values[i])) for i in (one, int(best))]
+        assert points[0][0] == pytest.approx(1)
+        assert [text.get_text() for text in ax.texts] == [f"{y:.4f}" for _, y in points]
 
 
 def test_a_sum_in_float16_is_drawn_until_it_is_inf() -> None:
@@ -346,7 +585,19 @@ def test_the_smoothed_pipeline_shows_every_step() -> None:
     ]
     shown = [text.get_text() for text in ax.texts]
     assert set(four(LOG_PROBS)) <= set(shown)
-    assert {"·0.7 +", "·0.3 =", f"{losses.mean():.4f}"} <= set(shown)
+    assert f"{losses.mean():.4f}" in shown
+    # From left to right it is an equation.
+    parts = {
+        text.get_text(): text.get_position()[0]
+        for text in ax.texts
+        if text.get_text() in ("0.7 ×", "+ 0.3 ×", "=")
+    }
+    columns = [four(column)[0] for column in (-picked, -LOG_PROBS.mean(1), losses)]
+    for text in ax.texts:
+        if text.get_text() in columns:
+            parts[text.get_text()] = text.get_position()[0]
+    order = ["0.7 ×", columns[0], "+ 0.3 ×", columns[1], "=", columns[2]]
+    assert sorted(parts, key=lambda part: parts[part]) == order
 
 
 def test_softmax_along_both_dimensions_is_shown() -> None:
@@ -507,3 +758,12 @@ def test_the_four_colours_differ_for_every_eye(sight: str, *, dark: bool) -> Non
     for one, other in itertools.combinations(palette, 2):
         distance = torch.linalg.vector_norm(seen(one, sight) - seen(other, sight))
         assert distance > 20, (one, other)
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="examples are in the repository only")
+def test_every_script_of_the_gallery_shows_its_figures() -> None:
+    scripts = sorted(EXAMPLES.glob("*/plot_*.py"))
+    assert scripts
+    for script in scripts:
+        code = ast.parse(script.read_text(encoding="utf-8")).body
+        assert ast.unparse(code[-1]) == "plt.show()", script

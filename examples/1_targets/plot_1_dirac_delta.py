@@ -6,6 +6,7 @@ A hard target puts all probability on the true class. The bars show it for three
 one bar of height one, and nothing anywhere else.
 """
 
+import matplotlib.pyplot as plt
 import torch
 
 from label_smoothing import dirac_delta, figures
@@ -36,6 +37,8 @@ print("entropy of each row", torch.special.entr(delta).sum(1))
 log_probs = logits.log_softmax(1)
 print("the sum ", -(delta * log_probs).sum(1))
 print("the cell", -log_probs[range(3), target])
+
+plt.show()
 
 # %%
 # What the model says of the other classes does not matter to this target, as long as

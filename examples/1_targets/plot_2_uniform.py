@@ -8,6 +8,8 @@ the same share.
 
 import math
 
+import matplotlib.pyplot as plt
+
 from label_smoothing import figures, uniform
 from label_smoothing.__main__ import logits
 
@@ -41,6 +43,8 @@ print("mean        ", -log_probs.mean(1))
 for scale in (0, 1, 4, 16):
     cost = -(scale * logits).log_softmax(1).mean()
     print(f"{scale:2} times the logits: H(u, p) = {cost:.4f}")
+
+plt.show()
 
 # %%
 # So this term holds the logits together, whatever the true class. Mixed with the hard

@@ -6,6 +6,7 @@ Label smoothing takes a share of the hard target and gives it to the prior. Each
 the result is a part of the one on top of a part of the other.
 """
 
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 
@@ -46,6 +47,8 @@ q = smooth(target, 5, smoothing, prior=frequency)
 unigram = F.cross_entropy(logits, q)
 uniform = F.cross_entropy(logits, target, label_smoothing=smoothing)
 print(f"unigram prior {unigram:.4f}, uniform prior {uniform:.4f}")
+
+plt.show()
 
 # %%
 # What a row then costs: :ref:`sphx_glr_auto_examples_2_losses_plot_1_two_losses.py`.

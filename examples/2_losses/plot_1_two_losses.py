@@ -6,6 +6,7 @@ The two classes of this package and PyTorch's own class compute the same loss. T
 apart row by row, it is a part from the true class and a part from all classes.
 """
 
+import matplotlib.pyplot as plt
 import torch
 from torch.nn import CrossEntropyLoss
 
@@ -56,6 +57,8 @@ for criterion in (
 for slope in slopes[1:]:
     torch.testing.assert_close(slope, slopes[0])
 print(slopes[0])
+
+plt.show()
 
 # %%
 # What that gradient is: :ref:`sphx_glr_auto_examples_4_training_plot_1_gradient.py`.

@@ -8,6 +8,7 @@ when it is fed with the output of the wrong layer.
 
 import math
 
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 
@@ -88,3 +89,5 @@ z = logits.clone().requires_grad_()
 (right,) = torch.autograd.grad(F.cross_entropy(z, target), z)
 print("wrong gradient / right gradient, row by row:")
 print(wrong / right)
+
+plt.show()

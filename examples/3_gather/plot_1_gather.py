@@ -7,6 +7,7 @@ follow one cell of the form at a time, from the position it stands at, along the
 it lights, to the number that it fetches.
 """
 
+import matplotlib.pyplot as plt
 import torch
 
 from label_smoothing import explain_gather, figures, gather_reference
@@ -80,3 +81,5 @@ for input, dim, index in (
 ):
     same = torch.equal(gather_reference(input, dim, index), input.gather(dim, index))
     print(f"dim={dim} index {tuple(index.shape)}: same as the definition: {same}")
+
+plt.show()

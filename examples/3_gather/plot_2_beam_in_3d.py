@@ -6,6 +6,7 @@ In three dimensions a beam can run in three directions. Each drawing shows the s
 the tensors side by side, and one cell of the output on its way to its number.
 """
 
+import matplotlib.pyplot as plt
 import torch
 
 from label_smoothing import explain_gather, figures, pick
@@ -87,3 +88,5 @@ try:
     pick(scores, target)
 except ValueError as error:
     print(error)
+
+plt.show()

@@ -6,6 +6,7 @@ The gradient of the smoothed loss is the prediction minus the target. Where the
 prediction is too high the logit falls; where it is too low, the logit rises.
 """
 
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 
@@ -39,6 +40,8 @@ for gap in (1.0, 2.0, 5.0, 10.0):
     z = torch.tensor([0.0, 0.0, gap, 0.0, 0.0], dtype=torch.float64)
     p = z.softmax(0)[2]
     print(f"gap {gap:4}: hard {p - 1:+.4f}, smoothed {p - q[2]:+.4f}")
+
+plt.show()
 
 # %%
 # Between the second gap and the third the smoothed gradient passes through zero. What the

@@ -8,6 +8,7 @@ a floor and the logits at a finite gap; with a hard target neither of them stops
 
 import math
 
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 
@@ -46,6 +47,8 @@ for name, epsilon in (("smoothed", smoothing), ("hard", 0.0)):
         z = descend(smooth(target[0], 5, epsilon), steps)
         loss = F.cross_entropy(z, target[0], label_smoothing=epsilon)
         print(f"{steps:15}  {loss:.4f}  {z[2] - z[0]:.4f}")
+
+plt.show()
 
 # %%
 # **The smoothed run arrives and stays**: its loss is the floor and its gap is the best

@@ -1,17 +1,34 @@
 """What the arguments of more than one figure must satisfy."""
 
+import torch
 from torch import Tensor
 
+from label_smoothing.targets import smooth
 
-def check_shapes(logits: Tensor, target: Tensor, form: str, target_form: str) -> None:
+
+def check_shapes(
+    logits: Tensor, target: Tensor, form: str, target_form: str, name: str = "logits"
+) -> None:
     """Check two shapes, given a letter a dimension: "NK" and "N" are (N, K) and (N,)."""
     sizes = dict(zip(form, logits.shape, strict=False))
     if logits.dim() != len(form) or target.shape != tuple(sizes[n] for n in target_form):
         expected = f"{tuple(form)} and {tuple(target_form)}".replace("'", "")
         raise ValueError(
-            f"logits and target must have shapes {expected}, "
+            f"{name} and target must have shapes {expected}, "
             f"got {tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    check_not_empty(logits, name)
+
+
+def check_not_empty(tensor: Tensor, name: str) -> None:
+    """Check that there is something to draw."""
+    if tensor.numel() == 0:
+        raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
+
+
+def check_smoothing(smoothing: float) -> None:
+    """Check the smoothing as :func:`label_smoothing.smooth` does, in its words."""
+    smooth(torch.tensor(0), 1, smoothing)
 
 
 def check_small(logits: Tensor, rows: int, columns: int) -> None:

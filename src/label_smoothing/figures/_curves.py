@@ -163,8 +163,8 @@ def softmax_twice(num_classes: int) -> Figure:
     gap, logits = _gaps(12, num_classes)
     figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
     for z, colour, name in (
-        (logits, COLOURS["p"], "$z$"),
-        (logits.softmax(1), INK, r"$\mathrm{softmax}(z)$"),
+        (logits, INK, "$z$"),
+        (logits.softmax(1), COLOURS["p"], r"$\mathrm{softmax}(z)$"),
     ):
         _curve(ax, gap, -z.log_softmax(1)[:, 0], colour, name)
     ax.axhline(stop, color=LINE, lw=1, zorder=0)
@@ -203,7 +203,7 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,).
+        If the shapes are not (N, K) and (N,), or if there are no rows.
 
     Examples
     --------
@@ -221,19 +221,19 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
     figure, axes = plt.subplots(
         2, 1, sharex=True, figsize=(WIDTH, 4.2), layout="constrained"
     )
-    for ax, values, colour, name, side in (
-        (axes[0], product, COLOURS["p"], "$L(s)$", -16),
-        (axes[1], loss, INK, r"$-\log L(s)\,/\,N$", 8),
+    for ax, values, name, side in (
+        (axes[0], product, "$L(s)$", -16),
+        (axes[1], loss, r"$-\log L(s)\,/\,N$", 8),
     ):
-        ax.plot(scale, values, color=colour, lw=2.5)
+        ax.plot(scale, values, color=INK, lw=2.5)
         ax.axvline(float(scale[best]), color=LINE, lw=1, zorder=0)
         for i in (100, best):
             point = float(scale[i]), float(values[i])
-            ax.plot(*point, "o", color=colour, ms=7)
+            ax.plot(*point, "o", color=INK, ms=7)
             offset = (8, side) if i == best else (14, side / 2)
-            note(ax, f"{point[1]:.4f}", point, offset, colour)
-        ax.set_title(name, loc="left", color=colour, fontsize=15, pad=9)
-        ax.set_ylim(0, 1.12 * float(values.max()))
+            note(ax, f"{point[1]:.4f}", point, offset, INK)
+        ax.set_title(name, loc="left", color=INK, fontsize=15, pad=9)
+        ax.set_ylim(0, 1.12 * float(values.max()) or 1.0)
     axes[1].set(xlim=(0, float(scale[-1])), xlabel="$s$")
     return finish(
         figure,
@@ -256,7 +256,7 @@ def half_sum(num_classes: int, rows: int) -> Figure:
     num_classes : int
         The number of classes K, at least 2.
     rows : int
-        The largest number of rows N to draw.
+        The largest number of rows N to draw, at least 1.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def half_sum(num_classes: int, rows: int) -> Figure:
     Raises
     ------
     ValueError
-        If ``num_classes`` is below 2.
+        If ``num_classes`` is below 2 or ``rows`` below 1.
 
     Examples
     --------
@@ -275,6 +275,8 @@ def half_sum(num_classes: int, rows: int) -> Figure:
     <Figure size 600x340 with 1 Axes>
     """
     check_two_classes(num_classes)
+    if not isinstance(rows, int) or rows < 1:
+        raise ValueError(f"rows must be a positive int, got {rows!r}")
     limit = torch.finfo(torch.float16).max
     terms = -torch.zeros(rows, num_classes).half().log_softmax(1)
     sums = {n: float(terms[:n].sum()) for n in range(1, rows + 1)}

@@ -1,11 +1,14 @@
 """Bar charts over the classes, one below the other."""
 
+from typing import NamedTuple
+
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.figures._checks import check_shapes
+from label_smoothing.figures._checks import check_not_empty, check_shapes
 from label_smoothing.figures._style import (
     COLOURS,
     INK,
@@ -15,9 +18,24 @@ from label_smoothing.figures._style import (
     WIDTH,
     finish,
     note,
+    short,
     styled,
 )
 from label_smoothing.targets import dirac_delta, smooth, uniform
+
+UNIT = 1.6  # inches: how high a bar of probability one stands, where charts are compared
+
+
+class Row(NamedTuple):
+    """A chart: its values, its name with a line below it, its colour and its scale."""
+
+    values: Tensor
+    name: str
+    under: str
+    colour: str
+    unit: float = UNIT
+    parts: tuple[tuple[Tensor, str], ...] = ()  # what to paint, if not one colour
+    high: float = 0.0  # the least height of the chart
 
 
 @styled
@@ -40,7 +58,8 @@ def targets(
     Returns
     -------
     matplotlib.figure.Figure
-        Three bar charts, δ, u and q', joined by the signs of the equation.
+        Three bar charts to one scale: δ, u and q'. Each bar of q' is stacked from its
+        share of u, below, and its share of δ.
 
     Raises
     ------
@@ -52,7 +71,7 @@ def targets(
     >>> import torch
     >>> from label_smoothing import figures
     >>> figures.targets(torch.tensor(2), num_classes=5, smoothing=0.3)
-    <Figure size 600x380 with 3 Axes>
+    <Figure size 600x459.6 with 3 Axes>
     """
     if target.dim() != 0:
         raise ValueError(f"target must have shape (), got {tuple(target.shape)}")
@@ -61,17 +80,16 @@ def targets(
     u = uniform(num_classes) if prior is None else prior
     mixed = smooth(target, num_classes, smoothing, prior)
     hard, soft = f"{1 - smoothing:.4g}", f"{smoothing:.4g}"
-    figure, (*_, bottom) = _charts(
-        (delta, r"$\delta$", COLOURS["δ"], (0, 1)),
-        (u, "$u$", COLOURS["u"], (0, 1)),
-        (mixed, f"$q' = {hard}\\,\\delta + {soft}\\,u$", COLOURS["q'"], (0, 1)),
-    )
-    # The last row is the sum of its parts: paint them into the bars of q'.
-    k, lower, upper = range(num_classes), (smoothing * u).tolist(), mixed.tolist()
-    bottom.bar(k, upper, color=COLOURS["δ"], width=0.72)
-    bottom.bar(k, lower, color=COLOURS["u"], width=0.72)
-    bottom.hlines(
-        upper, [i - 0.36 for i in k], [i + 0.36 for i in k], COLOURS["q'"], lw=3
+    figure = _charts(
+        Row(delta, r"$\delta$", "", COLOURS["δ"]),
+        Row(u, "$u$", "", COLOURS["u"]),
+        Row(
+            mixed,
+            "$q'$",
+            f"$= {hard}\\,\\delta + {soft}\\,u$",
+            COLOURS["q'"],
+            parts=((mixed, COLOURS["δ"]), (smoothing * u, COLOURS["u"])),
+        ),
     )
     other = next((k for k in range(num_classes) if k != y), y)
     return finish(
@@ -102,13 +120,13 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
     Raises
     ------
     ValueError
-        If ``symbol`` is not one of the four, or ``probs`` has another shape.
+        If ``symbol`` is not one of the four, or ``probs`` has another shape or is empty.
 
     Examples
     --------
     >>> from label_smoothing import figures, uniform
     >>> figures.distribution(uniform(5), "u")
-    <Figure size 600x150 with 1 Axes>
+    <Figure size 600x143 with 1 Axes>
     """
     if symbol not in COLOURS:
         raise ValueError(f"symbol must be one of {tuple(COLOURS)}, got {symbol!r}")
@@ -116,15 +134,18 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
         raise ValueError(
             f"probs must have shape (K,) or (N, K), got {tuple(probs.shape)}"
         )
+    check_not_empty(probs, "probs")
     table = probs.reshape(-1, probs.shape[-1])
-    high = 1.0 if table.max() > 0.5 else float(table.max())
-    figure, _ = _charts(
+    high = float(table.max())
+    figure = _charts(
         *(
-            (
+            Row(
                 row,
-                f"${TEX[symbol]}$" + (f"$,\\ n={n}$" if len(table) > 1 else ""),
+                f"${TEX[symbol]}$",
+                f"$n = {n}$" if len(table) > 1 else "",
                 COLOURS[symbol],
-                (0, 1.1 * high),
+                0.85 / (1.0 if high > 0.5 or high <= 0 else high),
+                high=high,
             )
             for n, row in enumerate(table)
         )
@@ -155,7 +176,8 @@ def gradient(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Three bar charts: p minus q' equals the gradient with respect to the logits.
+        Three bar charts to one scale: p minus q' equals the gradient with respect to the
+        logits.
 
     Raises
     ------
@@ -168,22 +190,24 @@ def gradient(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     >>> from label_smoothing import figures
     >>> logits = torch.tensor([0, 0.2, 0.7, 0.1, 0])
     >>> figures.gradient(logits, torch.tensor(2), smoothing=0.3)
-    <Figure size 600x380 with 3 Axes>
+    <Figure size 600x438.422 with 3 Axes>
     """
     check_shapes(logits, target, "K", "")
     p, q = logits.softmax(0), smooth(target, len(logits), smoothing)
-    grad, y = p - q, int(target)
-    figure, _ = _charts(
-        (p, "$p$", COLOURS["p"], (0, 1)),
-        (q, "$q'$", COLOURS["q'"], (0, 1)),
-        (grad, r"$\partial \ell / \partial z = p - q'$", INK, (-0.75, 0.6)),
+    y, grad = int(target), p - q
+    grad = grad.where(grad.abs() > torch.finfo(p.dtype).eps, 0)  # all else is rounding
+    figure = _charts(
+        Row(p, "$p$", "", COLOURS["p"]),
+        Row(q, "$q'$", "", COLOURS["q'"]),
+        Row(grad, r"$\partial \ell / \partial z$", "$= p - q'$", INK),
     )
+    moves = {-1: "makes the logit rise", 1: "makes the logit fall"}
+    move = moves.get(int(grad[y].sign()), "leaves the logit as it is")
     others = [float(g) for k, g in enumerate(grad) if k != y]
     alt = (
         f"Three bar charts over {len(logits)} classes: p, q' and the gradient p − q'. At "
         f"the true class, {y}, p is {p[y]:.4g}, q' is {q[y]:.4g} and the gradient is "
-        f"{grad[y]:.4g}: a step against it makes the logit "
-        f"{'rise' if grad[y] < 0 else 'fall'}."
+        f"{grad[y]:.4g}: a step against it {move}."
     )
     if others:
         alt += f" Elsewhere the gradient is at most {max(others):.4g}."
@@ -210,12 +234,13 @@ def weighted_target(target: Tensor, weight: Tensor, smoothing: float) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Three bar charts: w, q', and the optimum p*.
+        Three bar charts: w, q', and the optimum p*, the last two to one scale.
 
     Raises
     ------
     ValueError
-        If ``weight`` is not a row and ``target`` not its class.
+        If ``weight`` is not a row and ``target`` not its class, or if the weights leave
+        nothing to minimise.
 
     Examples
     --------
@@ -223,15 +248,21 @@ def weighted_target(target: Tensor, weight: Tensor, smoothing: float) -> Figure:
     >>> from label_smoothing import figures
     >>> weight = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
     >>> figures.weighted_target(torch.tensor(2), weight, smoothing=0.3)
-    <Figure size 600x380 with 3 Axes>
+    <Figure size 600x440.158 with 3 Axes>
     """
-    check_shapes(weight, target, "K", "")
+    check_shapes(weight, target, "K", "", "weight")
     q, y = smooth(target, len(weight), smoothing), int(target)
-    best = weight * q / (weight * q).sum()
-    figure, _ = _charts(
-        (weight, "$w$", MUTED, (0, float(weight.max()))),
-        (q, "$q'$", COLOURS["q'"], (0, 1)),
-        (best, r"$p^* \propto w\,q'$", COLOURS["p"], (0, 1)),
+    best = weight * q
+    if (best < 0).any() or not 0 < best.sum() < torch.inf:
+        raise ValueError(
+            f"weight must be finite and not negative, and w times q' must have a "
+            f"positive sum, got {weight.tolist()}"
+        )
+    best /= best.sum()
+    figure = _charts(
+        Row(weight, "$w$", "", MUTED, 1 / float(weight.max())),
+        Row(q, "$q'$", "", COLOURS["q'"]),
+        Row(best, "$p^*$", r"$\propto w\,q'$", COLOURS["p"]),
     )
     most = int(best.argmax())
     return finish(
@@ -243,39 +274,72 @@ def weighted_target(target: Tensor, weight: Tensor, smoothing: float) -> Figure:
     )
 
 
-def _charts(
-    *rows: tuple[Tensor, str, str, tuple[float, float]],
-) -> tuple[Figure, list[Axes]]:
-    """Draw a bar chart of each row: its values, its name, its colour and its limits."""
-    number = len(rows)
-    figure, axes = plt.subplots(
-        number, 1, squeeze=False, sharex=True, figsize=(WIDTH, 0.35 + 1.15 * number)
-    )
-    figure.subplots_adjust(
-        left=0.02,
-        right=0.98,
-        top=1 - 0.3 / number / 1.2,
-        bottom=0.24 / number,
-        hspace=0.5,
-    )
-    for ax, (values, name, colour, limits) in zip(axes[:, 0], rows, strict=True):
-        _bars(ax, values, colour, limits)
-        ax.set_title(name, loc="left", color=colour, fontsize=15, pad=14)
-    return figure, list(axes[:, 0])
+def _charts(*rows: Row) -> Figure:
+    """Draw bar charts below each other, with the name of each beside it."""
+    figure = plt.figure(figsize=(WIDTH, 1.0))
+    names = [
+        figure.text(0, 0, text, color=row.colour, fontsize=size)
+        for row in rows
+        for text, size in ((row.name, 21), (row.under, 15))
+    ]
+    # All in inches from here on: type has a size of its own, and bars share a scale.
+    left = 0.35 + max(name.get_window_extent().width for name in names) / figure.dpi
+    across = WIDTH - left - 0.1
+    size = _label_size(rows, 72 * across)
+    label = 0.28 if size else 0.06
+    gap, bottom = 0.16, 0.3
+    spans = []
+    for row in rows:
+        low, high = min(0.0, float(row.values.min())), float(row.values.max())
+        high = max(high, row.high, 0.1 / row.unit)
+        room = label / row.unit
+        spans.append((low - room if low < 0 else 0.0, high + room))
+    heights = [
+        row.unit * (high - low) for row, (low, high) in zip(rows, spans, strict=True)
+    ]
+    y = total = sum(heights) + gap * (len(rows) - 1) + bottom
+    figure.set_size_inches(WIDTH, total)
+    first: Axes | None = None
+    for n, (row, span, height) in enumerate(zip(rows, spans, heights, strict=True)):
+        y -= height
+        ax = figure.add_axes(
+            (left / WIDTH, y / total, across / WIDTH, height / total), sharex=first
+        )
+        first = first or ax
+        _bars(ax, row, size)
+        ax.set_ylim(*span)
+        ax.tick_params(labelbottom=n == len(rows) - 1)
+        lines = [name for name in names[2 * n : 2 * n + 2] if name.get_text()]
+        for line, name in enumerate(lines):
+            up = 0.31 * ((len(lines) - 1) / 2 - line)
+            name.set(x=0.1 / WIDTH, y=(y + height / 2 + up) / total, va="center")
+        y -= gap
+    return figure
 
 
-def _bars(ax: Axes, row: Tensor, colour: str, limits: tuple[float, float]) -> None:
+def _label_size(rows: tuple[Row, ...], points: float) -> float:
+    """Return the size of type in which all values fit over their bars, 0 if none does."""
+    longest = max(len(short(v)) for row in rows for v in row.values.tolist())
+    size = min(12.0, points / len(rows[0].values) / (0.64 * longest))
+    return size if size >= 8 else 0.0
+
+
+def _bars(ax: Axes, row: Row, size: float) -> None:
     """Draw bars with their values on them, if there is room for the values."""
-    values = row.tolist()
-    ax.bar(range(len(values)), values, color=colour, width=0.72)
-    ax.axhline(0, color=LINE, lw=1)
-    low, high = limits
-    ax.set_ylim(low, high + 0.2 * (high - low))
+    values = row.values.tolist()
+    width = 0.72 if len(values) <= 100 else 1.0  # no gaps too fine to print
+    for part, colour in row.parts or ((row.values, row.colour),):
+        ax.bar(range(len(values)), part.tolist(), color=colour, width=width)
+    ax.axhline(0, color=LINE, lw=1, clip_on=False)
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(bottom=False, left=False, labelleft=False)
-    if len(values) > 12:
+    if len(values) <= 12:
+        ax.set_xticks(range(len(values)))
+    if not size:
         return
-    ax.set_xticks(range(len(values)))
     for k, value in enumerate(values):
         offset, va = ((0, 3), "bottom") if value >= 0 else ((0, -3), "top")
-        note(ax, f"{value:.3g}", (k, value), offset, colour, ha="center", va=va)
+        where = (k, value)
+        note(
+            ax, short(value), where, offset, row.colour, ha="center", va=va, fontsize=size
+        )

@@ -6,7 +6,7 @@ from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
 
 from label_smoothing.figures._cells import DIGIT, canvas, fit, longest, table
-from label_smoothing.figures._checks import check_shapes, check_small
+from label_smoothing.figures._checks import check_shapes, check_small, check_smoothing
 from label_smoothing.figures._style import COLOURS, MUTED, styled
 from label_smoothing.gather import pick
 
@@ -31,7 +31,7 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), or too large to draw.
+        If the shapes are not (N, K) and (N,), empty, or too large to draw.
 
     Examples
     --------
@@ -114,17 +114,19 @@ def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figur
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), or too large to draw.
+        If the shapes are not (N, K) and (N,), empty, or too large to draw, or if
+        ``smoothing`` is out of range.
 
     Examples
     --------
     >>> from label_smoothing import figures
     >>> from label_smoothing.__main__ import logits, target
     >>> figures.smoothed_pipeline(logits, target, smoothing=0.3)
-    <Figure size 600x519.231 with 1 Axes>
+    <Figure size 600x480.769 with 1 Axes>
     """
     check_shapes(logits, target, "NK", "N")
     check_small(logits, 8, 8)
+    check_smoothing(smoothing)
     rows, classes = logits.shape
     log_probs = logits.log_softmax(1)
     hard = -pick(log_probs, target)
@@ -134,24 +136,25 @@ def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figur
     figure, ax = canvas()
     characters = longest(log_probs)
     width, gap = max(2.0, DIGIT * characters), 2.1
-    apart = width + 2.2
-    wide = max(width, (2 * apart + width) / classes)  # at least as wide as what is below
+    columns = (
+        (f"{1 - smoothing:.4g} ×", hard, r"$H(\delta, p)$", "δ", "-gather"),
+        (f"+ {smoothing:.4g} ×", flat, "$H(u, p)$", "u", "-mean(1)"),
+        ("=", row_loss, "$H(q', p)$", "q'", ""),
+    )
+    signs = [DIGIT * len(sign) + 0.6 for sign, *_ in columns]  # how much room each takes
+    # The table is at least as wide as what is below.
+    wide = max(width, (sum(signs) + len(columns) * width) / classes)
     chosen = set(enumerate(target.tolist()))
     table(ax, log_probs, (0, 0), width=wide, name=r"$\log p$", picked=chosen)
     top, end = rows + gap, 2 * rows + gap
     every = {(n, 0) for n in range(rows)}
-    for n, (column, name, symbol, step, sign) in enumerate(
-        (
-            (hard, r"$H(\delta, p)$", "δ", "-gather", f"·{1 - smoothing:.4g} +"),
-            (flat, "$H(u, p)$", "u", "-mean(1)", f"·{smoothing:.4g} ="),
-            (row_loss, "$H(q', p)$", "q'", "", ""),
-        )
-    ):
-        x, colour = n * apart, COLOURS[symbol]
+    x = -width
+    for room, (sign, column, name, symbol, step) in zip(signs, columns, strict=True):
+        x, colour = x + width + room, COLOURS[symbol]
         middle = x + width / 2
         table(ax, column[:, None], (x, top), width=width, picked=every, fill=colour)
         ax.text(middle, top - 0.25, name, ha="center", va="bottom", color=colour)
-        ax.text(middle + apart / 2, top + rows / 2, sign, ha="center", va="center")
+        ax.text(x - room / 2, top + rows / 2, sign, ha="center", va="center")
         if step:
             _step(ax, (middle, rows), (middle, top - 1), step)
     _step(ax, (middle, end), (middle, end + 0.95), "mean")
@@ -194,7 +197,7 @@ def class_dimension(logits: Tensor, target: Tensor) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (K, T) and (T,), or too large to draw.
+        If the shapes are not (K, T) and (T,), empty, or too large to draw.
 
     Examples
     --------

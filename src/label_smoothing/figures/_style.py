@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from torch import Tensor
 
 COLOURS = {"δ": "#0b1f66", "u": "#8d6e18", "q'": "#be0eaf", "p": "#20795d"}
 INK, MUTED, LINE, PAPER = "#1f2933", "#55616d", "#c3ccd5", "#ffffff"
@@ -43,7 +44,7 @@ P = ParamSpec("P")
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw with our settings, whatever the reader's are."""
+    """Draw with our settings and from plain values, whatever the reader's are."""
     # doctest takes a wrapper for a function of this module; so name the examples to it.
     draw.__globals__.setdefault("__test__", {})[draw.__name__] = draw
 
@@ -53,9 +54,23 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
         # rc_context that would be undone at the end, and later figures would not show.
         plt.draw_if_interactive()  # type: ignore[no-untyped-call]
         with plt.rc_context(STYLE):
-            return draw(*args, **kwargs)
+            return draw(
+                *map(_plain, args),  # type: ignore[arg-type]
+                **{name: _plain(value) for name, value in kwargs.items()},  # type: ignore[arg-type]
+            )
 
     return wrapper
+
+
+def _plain(argument: object) -> object:
+    """Return what can be drawn of an argument: of a tensor, its values on the CPU."""
+    return argument.detach().cpu() if isinstance(argument, Tensor) else argument
+
+
+def short(value: float) -> str:
+    """Write a number with at most four decimals."""
+    text = f"{value:.4f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def finish(figure: Figure, alt: str) -> Figure:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.figures._checks import check_shapes
+from label_smoothing.figures._checks import check_shapes, check_smoothing
 from label_smoothing.figures._style import COLOURS, PAPER, WIDTH, finish, styled
 from label_smoothing.gather import pick
 
@@ -33,7 +33,8 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,).
+        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
+        is out of range.
 
     Examples
     --------
@@ -43,6 +44,7 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     <Figure size 600x276 with 1 Axes>
     """
     check_shapes(logits, target, "NK", "N")
+    check_smoothing(smoothing)
     nothing = torch.zeros_like(target, dtype=torch.bool)
     figure, ax, (hard, soft) = _stacks(logits, target, smoothing, nothing)
     for x, name, symbol in (
@@ -81,7 +83,8 @@ def padding(
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,).
+        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
+        is out of range.
 
     Examples
     --------
@@ -92,6 +95,7 @@ def padding(
     <Figure size 600x276 with 1 Axes>
     """
     check_shapes(logits, target, "NK", "N")
+    check_smoothing(smoothing)
     figure, ax, _ = _stacks(logits, target, smoothing, target == ignore_index)
     ax.set_yticks(range(len(logits)), [f"$y={y}$" for y in target.tolist()])
     return figure
@@ -109,6 +113,7 @@ def _stacks(
     figure, ax = plt.subplots(
         figsize=(WIDTH, 0.9 + 0.62 * len(logits)), layout="constrained"
     )
+    end = 1.18 * float((hard + soft).max()) or 1.0  # a loss of nothing needs room too
     rows = []
     for n, (h, s) in enumerate(terms):
         if ignored[n]:
@@ -119,11 +124,12 @@ def _stacks(
             continue
         ax.barh(n, h, color=COLOURS["δ"], height=0.62)
         ax.barh(n, s, left=h, color=COLOURS["u"], height=0.62)
-        ax.text(h / 2, n, f"{h:.4f}", color=PAPER, ha="center", va="center")
-        ax.text(h + s / 2, n, f"{s:.4f}", color=PAPER, ha="center", va="center")
+        for x, term in ((h / 2, h), (h + s / 2, s)):
+            if term > 0.1 * end:  # the number has room in its bar
+                ax.text(x, n, f"{term:.4f}", color=PAPER, ha="center", va="center")
         ax.text(h + s, n, f"  {h + s:.4f}", color=COLOURS["q'"], va="center")
         rows.append(f"Row {n}: {h:.4g} from δ plus {s:.4g} from u gives {h + s:.4g}.")
-    ax.set(xlim=(0, 1.18 * float((hard + soft).max())), ylim=(len(logits) - 0.55, -0.55))
+    ax.set(xlim=(0, end), ylim=(len(logits) - 0.55, -0.55))
     ax.tick_params(left=False)
     ax.spines["left"].set_visible(False)
     finish(figure, f"Stacked bars of the loss in nats. {' '.join(rows)}")
