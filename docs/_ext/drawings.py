@@ -87,7 +87,10 @@ class Drawing(SphinxDirective):
     has_content = True
 
     def run(self):
-        figure = eval(self.arguments[0], dict(NAMESPACE))
+        try:
+            figure = eval(self.arguments[0], dict(NAMESPACE))
+        except Exception as error:
+            raise self.error(f"drawing: {self.arguments[0]} raised {error!r}") from error
         alt = figure.get_label()
         name = hashlib.sha256(self.arguments[0].encode()).hexdigest()[:16]
         path = Path(self.env.srcdir, "_build", "drawings", f"{name}.svg")

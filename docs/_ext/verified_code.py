@@ -22,6 +22,12 @@ from sphinx.util import logging
 log = logging.getLogger(__name__)
 NOT_CODE = {"bibtex", "markdown", "text"}
 DRAWS = re.compile(r"\bfigures\.\w+\(")
+OPTION = re.compile(r"#\s*doctest:")
+IMPORT = re.compile(r"^(import|from) \w", re.MULTILINE)
+# Settings by which a page would show what did not run.
+EXECUTION = re.compile(r"^\W*execution_\w+\W*:", re.MULTILINE)
+# Code in the text of a gallery script; formulas are not code.
+CODE_IN_TEXT = re.compile(r"^# .*(?<!math)::", re.MULTILINE)
 FILE_NAME = re.compile(r"[\w./-]*\.(?:gif|jpe?g|png|svg|webp)")
 
 
@@ -38,13 +44,13 @@ class EachSnippetAlone(SphinxTransform):
         number, last = 0, None
         for node in self.document.findall(is_test):
             kind = node["testnodetype"]
-            if kind == "testcode":
+            if kind in ("testcode", "doctest"):
                 number += 1
             elif kind == "testoutput" and last != "testcode":
                 warn("an output without a snippet before it", location=node)
             elif kind in ("testsetup", "testcleanup"):
                 warn("code that a reader does not see", location=node)
-            if kind in ("testcode", "testoutput"):
+            if kind in ("testcode", "testoutput", "doctest"):
                 node["groups"] = [f"snippet {number}"]
             last = kind
 
@@ -94,43 +100,55 @@ def is_output(node, name):
 
 
 def check_block(node, name):
-    language = node.get("language")
+    language, text = node.get("language"), node.astext()
     if language == "console":
         check_console(node)
-    elif language not in NOT_CODE and not (
+        return
+    ran = (
         is_test(node)
         or is_cell_input(node)
         or is_output(node, name)
         or is_gallery_code(node, name)
-    ):
-        warn("code that nothing runs: %r", node.astext()[:40], location=node)
-    elif language in NOT_CODE and ">>> " in node.astext():
-        warn("a '>>>' that nothing runs: %r", node.astext()[:40], location=node)
+    )
+    disguised = language == "text" and (">>> " in text or IMPORT.search(text))
+    if not ran and (language not in NOT_CODE or disguised):
+        warn("code that nothing runs: %r", text[:40], location=node)
 
 
 def check_console(node):
-    """Run the command of a console block that shows what it prints."""
-    command, _, shown = node.astext().strip().partition("\n")
-    if not shown or shown.startswith("$ "):
-        return
-    program, *arguments = shlex.split(command.removeprefix("$ "))
-    if program != "python":
-        warn("an output of %s, which the build does not run", program, location=node)
-        return
-    ran = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False
-    )
-    if ran.stdout.strip() != shown.strip():
-        warn("%s prints %r", command, ran.stdout + ran.stderr, location=node)
+    """Run the commands of a console block that show what they print."""
+    text = node.astext().replace("\\\n", " ")
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.strip().partition("\n")
+        if not shown:
+            continue
+        try:
+            program, *arguments = shlex.split(command)
+        except ValueError as error:
+            warn("%r: %s", command, error, location=node)
+            continue
+        if program != "python":
+            warn("an output of %s, which the build does not run", program, location=node)
+            continue
+        ran = subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, check=False
+        )
+        if ran.stdout.strip() != shown.strip():
+            warn("%s prints %r", command, ran.stdout + ran.stderr, location=node)
+    if text.strip() and not text.startswith("$ "):
+        warn("an output without a command", location=node)
 
 
 def check_tests(tree):
     for node in tree.findall(is_test):
         text = node.get("test") or node.astext()
-        if node.get("options") or "skipif" in node or "# doctest:" in text:
+        if node.get("options") or "skipif" in node or OPTION.search(text):
             warn("a test with options, or that is skipped", location=node)
         if isinstance(node, nodes.comment):
             warn("code that a reader does not see", location=node)
+    for node in tree.findall(nodes.doctest_block):
+        if OPTION.search(node.rawsource or node.astext()):
+            warn("a test with options, or that is skipped", location=node)
     for node in tree.findall(nodes.paragraph):
         if "\n>>> " in f"\n{node.rawsource or node.astext()}":
             warn("a '>>>' that nothing runs: %r", node.astext()[:40], location=node)
@@ -171,12 +189,16 @@ def check_gallery(source, root):
         page = source / "auto_examples" / script.parent.relative_to(root / "examples")
         if not (page / "images" / f"sphx_glr_{script.stem}_001.svg").exists():
             warn("the script left no figure: did it run?", location=str(script))
+        if CODE_IN_TEXT.search(script.read_text(encoding="utf-8")):
+            warn("code in the text, which nothing runs", location=str(script))
 
 
 def check(app, env):
     source = Path(app.srcdir)
     for name in sorted(env.found_docs):
         tree = env.get_doctree(name)
+        if EXECUTION.search(env.doc2path(name).read_text(encoding="utf-8")):
+            warn("a page that sets how it is executed", location=name)
         for node in tree.findall(nodes.literal_block):
             check_block(node, name)
         check_tests(tree)

@@ -37,9 +37,10 @@ from verified_code import (
 import label_smoothing
 from label_smoothing import __main__ as example
 
-NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:\.\d+)?|\.\d+|inf\b|nan\b)")
+NUMBER = re.compile(r"(?<![\w.])[-−]?(?:(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?|inf\b|nan\b)")
 # A number of a version has three parts, and stands for no quantity.
-VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
+VERSION = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
+COMMAND = re.compile(r"\\[A-Za-z]+")  # of TeX
 DECIMAL = re.compile(r"(?<![\w.])(?:\d*\.\d+(?:e-?\d+)?|\d+e-?\d+)")
 QUOTED = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
 NO_PROSE = (
@@ -58,7 +59,7 @@ NAMESPACE = {
 
 
 def decimals(text):
-    return DECIMAL.findall(VERSION.sub("", text))
+    return DECIMAL.findall(VERSION.sub("", COMMAND.sub(" ", text)))
 
 
 class Tied(SphinxRole):
@@ -76,6 +77,20 @@ class Tied(SphinxRole):
         return [node], []
 
 
+def shows(number, value):
+    """Say if the value, rounded to as many digits, is written as this number."""
+    number = number.replace("−", "-")
+    mantissa, _, exponent = number.partition("e")
+    digits = len(mantissa.partition(".")[2])
+    if exponent:
+        rounded, _, power = f"{value:.{digits}e}".partition("e")
+        return mantissa == rounded and int(exponent) == int(power)
+    rounded = f"{value:.{digits}f}"
+    if not rounded.strip("-0."):
+        rounded = rounded.lstrip("-")
+    return rounded in (number, number.replace(".", "0.", 1))
+
+
 def compare(shown, expression, location):
     """Evaluate the expression, and compare each number shown, digit by digit."""
     try:
@@ -91,11 +106,8 @@ def compare(shown, expression, location):
     if not computes:
         warn("num: %r computes nothing", expression, location=location)
     numbers = NUMBER.findall(shown)
-    computed = [
-        f"{v:.{len(n.partition('.')[2])}f}" for n, v in zip(numbers, values, strict=False)
-    ]
-    same = computed == [n.replace("−", "-") for n in numbers]
-    if not numbers or len(numbers) != len(values) or not same:
+    same = len(numbers) == len(values) and all(map(shows, numbers, values))
+    if not numbers or not same:
         warn(
             "num: the page says %s, %s gives %s",
             shown,
@@ -107,11 +119,11 @@ def compare(shown, expression, location):
 
 def literals(code):
     """Return the numbers that stand in Python code, comments left out."""
-    if ">>> " in code:
-        code = "".join(e.source for e in doctest.DocTestParser().get_examples(code))
     try:
+        if code.lstrip().startswith(">>> "):
+            code = "".join(e.source for e in doctest.DocTestParser().get_examples(code))
         tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
-    except (tokenize.TokenError, IndentationError):  # not Python
+    except (tokenize.TokenError, IndentationError, ValueError):  # not Python
         return set()
     return {token.string for token in tokens if token.type == tokenize.NUMBER}
 
@@ -122,6 +134,11 @@ def is_code(node, name):
     if not isinstance(node, nodes.literal_block):
         return isinstance(node, nodes.doctest_block)
     return is_cell_input(node) or is_gallery_code(node, name)
+
+
+def is_printed(node):
+    kind = node.get("testnodetype")
+    return kind in ("testoutput", "doctest") or isinstance(node, nodes.doctest_block)
 
 
 def is_tied(node):
@@ -142,7 +159,7 @@ class Page:
         self.inputs = set().union(*map(literals, code))
         printed = [
             b.astext() for b in blocks
-            if is_output(b, name) or is_test(b) or isinstance(b, nodes.doctest_block)
+            if is_output(b, name) or is_printed(b)
         ]  # fmt: skip
         printed += [node.astext() for node in self.tied]
         self.known = self.inputs.union(*map(decimals, printed))
@@ -159,7 +176,7 @@ class Page:
     def check_ties(self):
         for node in self.tied:
             kind, tie = node["tie"]
-            if kind == "given" and node.astext() not in self.inputs:
+            if kind == "given" and node.astext().lstrip("-−") not in self.inputs:
                 warn("given: no code of this page has %s", node.astext(), location=node)
             if kind == "cited" and tie and tie not in self.cited:
                 warn("cited: this page does not cite %s", tie, location=node)

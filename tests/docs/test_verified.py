@@ -16,12 +16,14 @@ CODE = "```{testcode}\nprint(0.25)\n```\n\n```{testoutput}\n0.25\n```\n\n"
         f"The loss is {{num}}`1.3883 := {LOSS}`.",
         "A list: {num}`1.2969, 1.3862, 1.4818 := "
         "LabelSmoothing(0.3, 'none')(logits, target)`.",
+        "{num}`.5 := 1 / 2`, {num}`1.2e-5 := 0.6e-5 * 2`, {num}`0.00 := -1e-9 * 1`.",
         "{num}`−1 := 1 - 2`, {num}`inf := math.inf`, {num}`(3, 5) := logits.shape`.",
         CODE + "The input is {given}`0.25`.",
         "```{drawing} floor(5, 0.3)\nAt ε = {given}`0.3`.\n```",
         "Cited: {cited}`0.2 := knuth1984` {cite:p}`knuth1984`.\n\n```{bibliography}\n```",
         CODE + "What the page computes may be quoted: `x = 0.25`, $0.25$, at 2.13.0.",
         "```console\n$ python -c 'print(1)'\n1\n```",
+        "```console\n$ python -m pip install \\\n    torch\n```",
         "```console\n$ anything without an output\n```\n\n```text\nwords\n```",
     ],
 )
@@ -77,6 +79,9 @@ def test_what_is_tied_passes(build: Build, page: str) -> None:
         ("{num}`1 := str(1)`", "raised"),
         ("```text\n0.27\n```\n{given}`0.27`", "no code of this page has 0.27"),
         ("```{testcode}\npass  # 0.27\n```\n{given}`0.27`", "has 0.27"),
+        ("{num}`1.5e5 := 0.5 + 1`", "the page says 1.5e5"),
+        ("$H\\approx9.99$", "nothing verifies: 9.99"),
+        ("At 1.2.3/9.99.", "nothing verifies: 9.99"),
         # code in disguise
         ("```py\nprint(1)\n```", "code that nothing runs"),
         ("```Python\nprint(1)\n```", "code that nothing runs"),
@@ -87,7 +92,18 @@ def test_what_is_tied_passes(build: Build, page: str) -> None:
         ("```{eval-rst}\nWords\n>>> 1\n2\n```", "that nothing runs"),
         ("```console\n$ python -c 'print(1)'\n2\n```", "prints '1"),
         ("```console\n$ rm\n2\n```", "which the build does not run"),
+        ("```console\n$ cd x\n$ python -c 'print(1)'\n2\n```", "prints '1"),
+        ("```console\n$ python -c don't\n2\n```", "No closing quotation"),
+        ("```console\n2\n```", "an output without a command"),
+        ("```text\nimport torch\n```", "code that nothing runs"),
+        ("---\nmystnb:\n  execution_mode: off\n---", "how it is executed"),
+        ("```{drawing} floor(5)\n```", "drawing: floor(5) raised TypeError"),
         # tests in disguise
+        ("```{doctest}\n>>> 1  #doctest:+SKIP\n2\n```", "with options, or that is"),
+        (
+            "```{eval-rst}\n>>> 1  # doctest: +SKIP\n2\n```",
+            "with options, or that is skipped",
+        ),
         ("```{testoutput}\n1\n```", "an output without a snippet"),
         (CODE + "```{testoutput}\n2\n```", "an output without a snippet"),
         ("```{testsetup} *\nx = 1\n```", "a reader does not see"),
@@ -122,6 +138,7 @@ def test_what_is_not_tied_is_caught(build: Build, page: str, message: str) -> No
         ("```{testcode}\nprint(1)\n```", 1),
         # A snippet that leans on the one above it could not be pasted alone.
         ("```{testcode}\na = 1\n```\n\n```{testcode}\nb = a\n```", 1),
+        ("```{doctest}\n>>> a = 1\n```\n\n```{doctest}\n>>> b = a\n```", 1),
     ],
 )
 def test_examples_run(build: Build, page: str, failures: int) -> None:
@@ -142,6 +159,8 @@ def test_a_gallery_script_that_did_not_run_is_caught(build: Build, tmp_path) -> 
     images.mkdir(parents=True)
     (images / "sphx_glr_plot_b_001.svg").touch()
     assert build("Words.")[0] == ""
+    script.write_text("# %%\n# .. code-block:: python\n#\n#     undefined\n")
+    assert "code in the text" in build("Words.")[0]
 
 
 DRAW = "from label_smoothing import figures\nfigures.palette();"
