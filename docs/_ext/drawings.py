@@ -20,12 +20,12 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import torch
 from docutils import nodes
+from names import NAMES
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import label_smoothing
-from label_smoothing import __main__ as example
 from label_smoothing import figures
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,7 @@ COLOUR = re.compile("|".join(figures.DARK))
 MARK = "label_smoothing.figures"
 # A drawing is out of date when any of these changes: the figures, and what they call.
 SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
-# The figures, what they are drawn from, and the running example.
-NAMESPACE = {
-    **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
-    **{name: getattr(figures, name) for name in figures.__all__},
-    **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
-    "torch": torch,
-}
+NAMESPACE = NAMES | {name: getattr(figures, name) for name in figures.__all__}
 
 
 def save(figure, path: Path) -> None:

@@ -172,10 +172,8 @@ def check_cells(tree):
         if tags:
             warn("a cell that does not run in full sight: %s", tags, location=cell)
         images = list(cell.findall(nodes.image))
-        source = "\n".join(
-            block.astext() for block in cell.findall(nodes.literal_block)
-            if is_cell_input(block)
-        )  # fmt: skip
+        blocks = filter(is_cell_input, cell.findall(nodes.literal_block))
+        source = "\n".join(block.astext() for block in blocks)
         if DRAWS.search(source) and not images and not ends_in_assignment(source):
             warn("a cell that draws, without an image: %r", source[-40:], location=cell)
         for image in images:

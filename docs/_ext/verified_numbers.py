@@ -15,13 +15,12 @@ role. It must be one that the same page computes, runs or is given.
 import ast
 import doctest
 import io
-import math
 import re
 import tokenize
 
 import torch
-import torch.nn.functional as F
 from docutils import nodes
+from names import NAMES
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxRole
 from verified_code import (
@@ -33,9 +32,6 @@ from verified_code import (
     is_test,
     warn,
 )
-
-import label_smoothing
-from label_smoothing import __main__ as example
 
 NUMBER = re.compile(r"(?<![\w.])[-−]?(?:(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?|inf\b|nan\b)")
 # A number of a version has three parts, and stands for no quantity.
@@ -49,13 +45,6 @@ NO_PROSE = (
     nodes.comment,
     nodes.doctest_block,
 )
-NAMESPACE = {
-    **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
-    **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
-    "torch": torch,
-    "F": F,
-    "math": math,
-}
 
 
 def decimals(text):
@@ -98,7 +87,7 @@ def compare(shown, expression, location):
             isinstance(part, ast.Name | ast.BinOp)
             for part in ast.walk(ast.parse(expression, mode="eval"))
         )
-        value = eval(expression, dict(NAMESPACE))
+        value = eval(expression, dict(NAMES))
         values = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
     except Exception as error:
         warn("num: %r raised %r", expression, error, location=location)
@@ -157,10 +146,7 @@ class Page:
         code += [node.get("expression", "") for node in tree.findall(nodes.figure)]
         code += [tie for kind, tie in (n["tie"] for n in self.tied) if kind == "num"]
         self.inputs = set().union(*map(literals, code))
-        printed = [
-            b.astext() for b in blocks
-            if is_output(b, name) or is_printed(b)
-        ]  # fmt: skip
+        printed = [b.astext() for b in blocks if is_output(b, name) or is_printed(b)]
         printed += [node.astext() for node in self.tied]
         self.known = self.inputs.union(*map(decimals, printed))
         self.cited = {

@@ -147,10 +147,7 @@ def smooth(
     >>> smooth(target[:1], num_classes=5, smoothing=0.3, prior=frequency)
     tensor([[0.1500, 0.0600, 0.7300, 0.0300, 0.0300]])
     """
-    if not isinstance(smoothing, Real):
-        raise TypeError(f"smoothing must be a number, got {type(smoothing).__name__}")
-    if not 0 <= smoothing < 1:
-        raise ValueError(f"smoothing must satisfy 0 <= smoothing < 1, got {smoothing}")
+    check_smoothing(smoothing)
     smoothing = float(smoothing)
     delta = dirac_delta(target, num_classes)
     if prior is None:
@@ -159,6 +156,14 @@ def smooth(
         _check_prior(prior, num_classes)
     u = prior.reshape(-1, *[1] * (target.dim() - 1))
     return (1 - smoothing) * delta.to(u.dtype) + smoothing * u
+
+
+def check_smoothing(smoothing: float) -> None:
+    """Raise unless ``smoothing`` is a number with 0 <= smoothing < 1."""
+    if not isinstance(smoothing, Real):
+        raise TypeError(f"smoothing must be a number, got {type(smoothing).__name__}")
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must satisfy 0 <= smoothing < 1, got {smoothing}")
 
 
 def check_num_classes(num_classes: int) -> None:

@@ -77,5 +77,5 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         return printed, out
 
     yield run
-    for name in ("verified_code", "verified_numbers", "drawings", "mathml"):
+    for name in ("verified_code", "verified_numbers", "drawings", "mathml", "names"):
         sys.modules.pop(name, None)

@@ -1,9 +1,6 @@
 """What the arguments of more than one figure must satisfy."""
 
-import torch
 from torch import Tensor
-
-from label_smoothing.targets import smooth
 
 
 def check_shapes(
@@ -24,11 +21,6 @@ def check_not_empty(tensor: Tensor, name: str) -> None:
     """Check that there is something to draw."""
     if tensor.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
-
-
-def check_smoothing(smoothing: float) -> None:
-    """Check the smoothing as :func:`label_smoothing.smooth` does, in its words."""
-    smooth(torch.tensor(0), 1, smoothing)
 
 
 def check_small(logits: Tensor, rows: int, columns: int) -> None:

@@ -6,9 +6,10 @@ from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
 
 from label_smoothing.figures._cells import DIGIT, canvas, fit, longest, table
-from label_smoothing.figures._checks import check_shapes, check_small, check_smoothing
+from label_smoothing.figures._checks import check_shapes, check_small
 from label_smoothing.figures._style import COLOURS, MUTED, styled
 from label_smoothing.gather import pick
+from label_smoothing.targets import check_smoothing
 
 
 @styled

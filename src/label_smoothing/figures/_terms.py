@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.figures._checks import check_shapes, check_smoothing
+from label_smoothing.figures._checks import check_shapes
 from label_smoothing.figures._style import COLOURS, PAPER, WIDTH, finish, styled
 from label_smoothing.gather import pick
+from label_smoothing.targets import check_smoothing
 
 
 @styled

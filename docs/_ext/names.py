@@ -1,0 +1,17 @@
+"""The names that an expression on a page may use: in a number, and in a drawing."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+import label_smoothing
+from label_smoothing import __main__ as example
+
+NAMES = {
+    **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
+    **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
+    "torch": torch,
+    "F": F,
+    "math": math,
+}
