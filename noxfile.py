@@ -7,7 +7,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
+import re
 import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -19,18 +26,103 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+PINS = Path("constraints.txt")
 # What a build leaves behind. Old output must not survive a change in src/.
 BUILT = ("docs/_build", "docs/auto_examples")
 STRICT = ("-W", "--keep-going", "-n", "-T", "-q")
 
 
-def install(session: nox.Session, *groups: str, pinned: bool = True) -> None:
-    pins = ("-c", "constraints.txt") if pinned else ()
-    session.install(
-        *pins, "-e", ".[figures]", *nox.project.dependency_groups(PYPROJECT, *groups)
-    )
+def install(session: nox.Session, *groups: str, pins: Path | None = PINS) -> None:
+    constraints = ("-c", str(pins)) if pins else ()
+    groups = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install(*constraints, "-e", ".[figures]", *groups)
     # One thread adds in one order, so the printed digits do not depend on the machine.
     session.env.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+
+def install_docs(session: nox.Session, *options: str) -> None:
+    """Install what builds the site, and the torch that ``-- --torch=`` asks for."""
+    given = " ".join(given for given in session.posargs if given not in options)
+    if not given:
+        install(session, "docs")
+        return
+    asked = re.fullmatch(r"--torch=(newest|\d+\.\d+\.\d+)", given)
+    if not asked:
+        expected = ", ".join(["--torch=2.14.1", "--torch=newest", *options])
+        session.error(f"expected one of {expected}; given {given}")
+    newest = asked[1] == "newest"
+    pin = "" if newest else f"torch=={asked[1]}\n"
+    pins = Path(session.create_tmp(), PINS)
+    pins.write_text(re.sub(r"(?m)^torch==.*\n", pin, PINS.read_text()))
+    if newest:
+        session.install("--upgrade", "-c", str(pins), "torch")
+    install(session, "docs", pins=pins)
+
+
+def build(
+    session: nox.Session, root: Path = Path(), *options: str, **env: str | None
+) -> bool:
+    """Build the site under ``root`` from nothing and verify it; say if it passed."""
+    passed = True
+    with session.chdir(root):
+        for path in BUILT:
+            shutil.rmtree(path, ignore_errors=True)
+        env["PYTHONPATH"] = str(Path("src").resolve())
+        for builder in ("html", "doctest"):
+            command = ("sphinx-build", "-M", builder, "docs", "docs/_build", *STRICT)
+            command += options
+            try:
+                session.run(*command, env=env)
+            except nox.command.CommandFailed:
+                passed = False  # go on: one run names all errors
+    return passed
+
+
+def copy(root: Path) -> None:
+    """Copy what belongs to the repository to another place."""
+    listed = ("git", "ls-files", "-co", "--exclude-standard", "-z")
+    files = subprocess.check_output(listed, text=True).split("\0")
+    for file in filter(os.path.exists, files):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, root / file)
+
+
+def differences(one: Path, other: Path) -> Iterator[str]:
+    """Say of each file that is not the same in both folders where it first differs."""
+    files = {p.relative_to(r) for r in (one, other) for p in r.rglob("*") if p.is_file()}
+    for file in sorted(files):
+        if not ((one / file).exists() and (other / file).exists()):
+            yield f"{file}: in one of the builds only"
+            continue
+        contents = [(root / file).read_bytes() for root in (one, other)]
+        if contents[0] != contents[1]:
+            pairs = enumerate(itertools.zip_longest(*contents))
+            same = next(n for n, (a, b) in pairs if a != b)
+            line = contents[0].count(b"\n", 0, same) + 1
+            shown = " or ".join(repr(c[max(same - 40, 0) : same + 40]) for c in contents)
+            yield f"{file}, line {line}: {shown}"
+
+
+def build_alike(session: nox.Session, settings: list[dict[str, str | None]]) -> None:
+    """Build the site under each of the settings, in folders of their own, and compare."""
+    failures = []
+    with tempfile.TemporaryDirectory() as folder:
+        sites = []
+        for number, env in enumerate(settings):
+            root = Path(folder, *[f"build{number}"] * (number + 1))
+            copy(root)
+            name = " ".join(f"{key}={value}" for key, value in env.items())
+            session.log(f"With {name}")
+            if not build(session, root, **env):
+                failures.append(f"{name}: the site is not verified, see above")
+            sites.append(root / "docs" / "_build" / "html")
+            failures += [f"{name}: {d}" for d in differences(sites[0], sites[-1])]
+        compared = sum(path.is_file() for path in sites[0].rglob("*"))
+    for failure in failures:
+        session.warn(failure)
+    if failures:
+        session.error(f"{len(failures)} failures and differences")
+    session.log(f"{compared} files are the same in {len(sites)} builds, byte for byte")
 
 
 @nox.session
@@ -57,19 +149,91 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def tests_latest(session: nox.Session) -> None:
     """Run the test suite on the newest releases of everything."""
-    install(session, "tests", "docs", pinned=False)
+    install(session, "tests", "docs", pins=None)
     session.run("pytest", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site into docs/_build/html and verify it."""
-    install(session, "docs")
-    for path in BUILT:
-        shutil.rmtree(path, ignore_errors=True)
-    for builder in ("html", "doctest"):
-        session.run("sphinx-build", "-M", builder, "docs", "docs/_build", *STRICT)
+    """Build the site into docs/_build/html and verify it; ``-- --record`` its output."""
+    install_docs(session, "--record")
+    record = ("-D", "record=1") if "--record" in session.posargs else ()
+    if not build(session, Path(), *record):
+        session.error("the site is not verified: see above")
     session.log(f"open {Path('docs/_build/html/index.html').resolve().as_uri()}")
+
+
+@nox.session(default=False)
+def prove(session: nox.Session) -> None:
+    """Flip a digit of each number of the site, and demand that it is caught.
+
+    ``-- --all-digits`` flips each digit in turn; ``-- --whole`` puts a sample of the
+    flips through the whole of the session docs.
+    """
+    install_docs(session, "--all-digits", "--whole")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        copy(root)
+        if not build(session, root):
+            session.error("the site is not verified as it is: see above")
+        if "--whole" in session.posargs:
+            confirm(session, root)
+            return
+        every = "--all-digits" in session.posargs
+        with session.chdir(root):
+            session.run(
+                "sphinx-build", "-b", "proof", "-d", "docs/_build/doctrees", "-T", "-q",
+                "-D", f"proof_of_every_digit={every:d}", "docs", "docs/_build/proof",
+                env={"PYTHONPATH": str(root / "src")},
+            )  # fmt: skip
+        if not every:
+            shutil.copy(root / "docs" / "proof.json", "docs/proof.json")
+
+
+def confirm(session: nox.Session, root: Path) -> None:
+    """Put a sample of the flipped digits through the whole build."""
+    sample = session.run("python", "docs/_ext/proof.py", silent=True, log=False)
+    survivors = []
+    for mutant in json.loads(sample):
+        file = root / mutant["path"]
+        right = file.read_text(encoding="utf-8")
+        file.write_text(mutant["text"], encoding="utf-8")
+        session.log(mutant["name"])
+        if build(session, root):
+            survivors.append(mutant["name"])
+        file.write_text(right, encoding="utf-8")
+    if survivors:
+        session.error(f"not caught: {'; '.join(survivors)}")
+
+
+@nox.session(default=False)
+def reproduce(session: nox.Session) -> None:
+    """Build the site twice, elsewhere and at another hour: no byte may differ."""
+    install_docs(session)
+    # Between these two zones the date is never the same.
+    east, west = "Pacific/Kiritimati", "Pacific/Pago_Pago"
+    build_alike(
+        session,
+        [
+            {"PYTHONHASHSEED": "1", "TZ": east, "LC_ALL": "C.UTF-8"},
+            {"PYTHONHASHSEED": "2", "TZ": west, "LC_ALL": "C"},
+        ],
+    )
+
+
+@nox.session(default=False)
+def elsewhere(session: nox.Session) -> None:
+    """Build the site with other threads and vector units: no byte may differ."""
+    install_docs(session)
+    # None: the widest vectors that the processor has. "default": none.
+    settings = [
+        {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, "ATEN_CPU_CAPABILITY": width}
+        for width, n in itertools.product((None, "avx2", "default"), "12")
+    ]
+    ask = "print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())"
+    for env in settings:
+        session.run("python", "-c", f"import torch; {ask}", env=env)
+    build_alike(session, settings)
 
 
 @nox.session(default=False)

@@ -51,10 +51,14 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
     "notfound.extension",
+    "downloads",
     "drawings",
     "mathml",
     "verified_code",
     "verified_numbers",
+    "verified_readme",
+    "record",
+    "proof",
 ]
 exclude_patterns = ["_build", "_static", "auto_examples/**.ipynb"]
 nitpicky = True

@@ -6,9 +6,12 @@
   the colours of ``figures.DARK`` in place of the light ones.
 
 The text alternative is the figure's label, written by the function that knows the data.
+The SVG carries it as its title, from where it reaches every page.
 """
 
+import functools
 import hashlib
+import html
 import os
 import re
 from pathlib import Path
@@ -31,6 +34,8 @@ from label_smoothing import figures
 log = logging.getLogger(__name__)
 COLOUR = re.compile("|".join(figures.DARK))
 MARK = "label_smoothing.figures"
+METADATA = {"Date": None, "Creator": MARK}
+TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 # A drawing is out of date when any of these changes: the figures, and what they call.
 SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
 NAMESPACE = NAMES | {name: getattr(figures, name) for name in figures.__all__}
@@ -43,7 +48,7 @@ def save(figure, path: Path) -> None:
             path,
             format="svg",
             transparent=True,
-            metadata={"Date": None, "Creator": MARK},
+            metadata=METADATA | {"Title": figure.get_label()},
         )
     plt.close(figure)
 
@@ -60,10 +65,9 @@ def scraper(block, block_vars, gallery_conf):
                 location=block_vars["src_file"],
                 type="drawings",
             )
-        alt = figure.get_label()
         save(figure, path)
         uri = path.relative_to(gallery_conf["src_dir"]).as_posix()
-        images.append(f"\n.. image:: /{uri}\n   :alt: {alt}\n   :class: drawing\n")
+        images.append(f"\n.. image:: /{uri}\n   :class: drawing\n")
     return "".join(images)
 
 
@@ -71,6 +75,11 @@ def reset_torch(gallery_conf, fname):
     """Start every gallery script from the same state of torch."""
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float32)
+
+
+@functools.cache
+def draw(expression, path):
+    save(eval(expression, dict(NAMESPACE)), path)
 
 
 class Drawing(SphinxDirective):
@@ -81,18 +90,14 @@ class Drawing(SphinxDirective):
     has_content = True
 
     def run(self):
-        try:
-            figure = eval(self.arguments[0], dict(NAMESPACE))
-        except Exception as error:
-            raise self.error(f"drawing: {self.arguments[0]} raised {error!r}") from error
-        alt = figure.get_label()
         name = hashlib.sha256(self.arguments[0].encode()).hexdigest()[:16]
         path = Path(self.env.srcdir, "_build", "drawings", f"{name}.svg")
-        save(figure, path)
+        try:
+            draw(self.arguments[0], path)
+        except Exception as error:
+            raise self.error(f"drawing: {self.arguments[0]} raised {error!r}") from error
         uri = "/" + os.path.relpath(path, self.env.srcdir).replace(os.sep, "/")
-        node = nodes.figure(
-            "", nodes.image(uri=uri, alt=alt, classes=["drawing"], drawn=True)
-        )
+        node = nodes.figure("", nodes.image(uri=uri, classes=["drawing"]))
         node["expression"] = self.arguments[0]
         if self.content:
             text = "\n".join(self.content)
@@ -105,7 +110,7 @@ class Drawing(SphinxDirective):
 
 
 class DarkTwins(SphinxTransform):
-    """Put a dark version beside every SVG that ``figures`` drew."""
+    """Give every SVG that ``figures`` drew its alternative, and a dark version."""
 
     default_priority = 850
 
@@ -118,6 +123,9 @@ class DarkTwins(SphinxTransform):
             light = path.read_text(encoding="utf-8")
             if MARK not in light:
                 continue
+            if path.parent.name != "thumb":  # which stands beside its words
+                image["alt"] = html.unescape(TITLE.search(light)[1])
+                image["drawn"] = True
             twin = path.with_name(f"{path.stem}.dark.svg")
             twin.write_text(
                 COLOUR.sub(lambda colour: figures.DARK[colour[0]], light),
@@ -130,18 +138,37 @@ class DarkTwins(SphinxTransform):
             image.parent.insert(image.parent.index(image) + 1, dark)
 
 
+# What a kernel runs first: as `save` does, keep the label of a figure as the title.
+TITLED = f"""
+from IPython.core import pylabtools
+
+def print_figure(figure, *args, print_figure=pylabtools.print_figure, **kwargs):
+    metadata = {METADATA} | {{"Title": figure.get_label()}}
+    return print_figure(figure, *args, metadata=metadata, **kwargs)
+
+pylabtools.print_figure = print_figure
+del print_figure
+"""
+
+
 def style_notebooks(app):
-    """Make the figures of executed pages SVG, like all others."""
+    """Make the figures of executed pages SVG, like all others, and their output whole.
+
+    A kernel sends what a cell prints five times a second: a slow cell in several pieces.
+    """
     profile = Path(app.srcdir, "_build", "ipython", "profile_default")
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(
         "c.IPKernelApp.log_level = 'ERROR'\n"
         "c.InlineBackend.figure_formats = {'svg'}\n"
-        "c.InlineBackend.print_figure_kwargs = {\n"
-        "    'bbox_inches': None,\n"
-        f"    'metadata': {{'Date': None, 'Creator': {MARK!r}}},\n"
-        "}\n"
+        "c.InlineBackend.print_figure_kwargs = {'bbox_inches': None}\n"
+        f"c.InlineBackend.rc = {{'svg.hashsalt': {MARK!r}}}\n"
+        "from ipykernel.iostream import OutStream\n"
+        "OutStream.flush_interval = 3600\n"
     )
+    startup = profile / "startup"
+    startup.mkdir(exist_ok=True)
+    (startup / "title.py").write_text(TITLED)
     os.environ["IPYTHONDIR"] = str(profile.parent)
 
 

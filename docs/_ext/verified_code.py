@@ -5,10 +5,14 @@ doctest, a cell, or a gallery script. A console block that shows an output is ru
 Any other block of code is a warning, and so is whatever makes a test run less than it
 shows: options, skipping, hidden or shared set-up.
 
-Each ``{testcode}`` runs in a namespace of its own, so a reader can paste it alone.
+Each ``{testcode}`` runs in a namespace of its own, so a reader can paste it alone, and so
+do the examples of each docstring.
 """
 
 import ast
+import functools
+import inspect
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -16,6 +20,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
@@ -28,15 +33,58 @@ IMPORT = re.compile(r"^(import|from) \w", re.MULTILINE)
 EXECUTION = re.compile(r"^\W*execution_\w+\W*:", re.MULTILINE)
 # Code in the text of a gallery script; formulas are not code.
 CODE_IN_TEXT = re.compile(r"^# .*(?<!math)::", re.MULTILINE)
+GENERATED = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)-(\d+)")
 FILE_NAME = re.compile(r"[\w./-]*\.(?:gif|jpe?g|png|svg|webp)")
 
 
 def warn(message, *args, location):
+    """Warn about the first of the arguments, at the line that an author wrote."""
+    if isinstance(location, nodes.Node):
+        first = str(args[0]).partition(",")[0] if args else ""
+        location = written(location, first) or location
     log.warning(message, *args, location=location, type="verified")
 
 
+def written(node, words):
+    """Return where a text stands that was generated from a docstring or a script."""
+    while node is not None and not node.source:
+        node = node.parent
+    source = node.source if node is not None else ""
+    if ":docstring of " in source:
+        path, first, lines = docstring(source.rpartition(" ")[2].rstrip(":"))
+    elif "/auto_examples/" in source:
+        path, first, lines = script_block(node)
+    else:
+        return None
+    at = next((at for at, line in enumerate(lines, first) if words in line), first)
+    return f"{path}:{at}"
+
+
+@functools.cache
+def docstring(name):
+    """Return the file of a documented object, its first line, and its lines."""
+    thing = inspect.unwrap(pkgutil.resolve_name(name))
+    lines, first = inspect.getsourcelines(thing)
+    return inspect.getsourcefile(thing), first or 1, lines
+
+
+def script_block(node):
+    """Return the script that Sphinx-Gallery made a text of, and the lines it stood in."""
+    path = node.source.replace("/docs/auto_examples/", "/examples/")
+    lines = Path(path).with_suffix(".py").read_text(encoding="utf-8").splitlines()
+    first, last = 1, len(lines)
+    for comment in node.document.findall(nodes.comment):
+        block = GENERATED.match(comment.astext())
+        if block and comment.line <= node.line:
+            first, last = map(int, block.groups())
+    return Path(path).with_suffix(".py"), first, lines[first - 1 : last]
+
+
 class EachSnippetAlone(SphinxTransform):
-    """Run each testcode in a namespace of its own, with the output that follows it."""
+    """Run each testcode in a namespace of its own, with the output that follows it.
+
+    The examples of a docstring share one too.
+    """
 
     default_priority = 400
 
@@ -53,6 +101,9 @@ class EachSnippetAlone(SphinxTransform):
             if kind in ("testcode", "testoutput", "doctest"):
                 node["groups"] = [f"snippet {number}"]
             last = kind
+        for number, described in enumerate(self.document.findall(addnodes.desc_content)):
+            for node in described.findall(nodes.doctest_block):
+                node["groups"] = [f"docstring {number}"]
 
 
 def is_test(node):
@@ -86,7 +137,7 @@ def is_gallery_code(node, name):
     return (
         in_gallery(name)
         and isinstance(before, nodes.comment)
-        and before.astext().startswith("GENERATED FROM PYTHON SOURCE LINES")
+        and GENERATED.match(before.astext()) is not None
     )
 
 
@@ -102,7 +153,7 @@ def is_output(node, name):
 def check_block(node, name):
     language, text = node.get("language"), node.astext()
     if language == "console":
-        check_console(node)
+        check_commands(text, node)
         return
     ran = (
         is_test(node)
@@ -115,28 +166,54 @@ def check_block(node, name):
         warn("code that nothing runs: %r", text[:40], location=node)
 
 
-def check_console(node):
-    """Run the commands of a console block that show what they print."""
-    text = node.astext().replace("\\\n", " ")
+@functools.cache
+def run_python(*arguments):
+    ran = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False
+    )
+    return ran.stdout, ran.stderr
+
+
+def commands(text):
+    """Yield each command of a console block, and the output that is shown below it."""
+    text = text.replace("\\\n", " ")
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, shown = part.strip().partition("\n")
+        yield command, shown
+
+
+def has_output(text):
+    return any(shown for _, shown in commands(text))
+
+
+def check_commands(text, location):
+    """Run the commands of a console block that show what they print."""
+    for command, shown in commands(text):
         if not shown:
             continue
         try:
             program, *arguments = shlex.split(command)
         except ValueError as error:
-            warn("%r: %s", command, error, location=node)
+            warn("%r: %s", command, error, location=location)
             continue
         if program != "python":
-            warn("an output of %s, which the build does not run", program, location=node)
+            warn(
+                "an output of %s, which the build does not run",
+                program,
+                location=location,
+            )
             continue
-        ran = subprocess.run(
-            [sys.executable, *arguments], capture_output=True, text=True, check=False
-        )
-        if ran.stdout.strip() != shown.strip():
-            warn("%s prints %r", command, ran.stdout + ran.stderr, location=node)
+        stdout, stderr = run_python(*arguments)
+        if stdout.strip() != shown.strip():
+            warn(
+                "the page says %r, %s prints %r",
+                shown,
+                command,
+                stdout + stderr,
+                location=location,
+            )
     if text.strip() and not text.startswith("$ "):
-        warn("an output without a command", location=node)
+        warn("an output without a command", location=location)
 
 
 def check_tests(tree):
@@ -191,28 +268,22 @@ def check_gallery(source, root):
             warn("code in the text, which nothing runs", location=str(script))
 
 
+def check_page(env, name, tree):
+    if EXECUTION.search(env.doc2path(name).read_text(encoding="utf-8")):
+        warn("a page that sets how it is executed", location=name)
+    for node in tree.findall(nodes.literal_block):
+        check_block(node, name)
+    check_tests(tree)
+    check_cells(tree)
+
+
 def check(app, env):
-    source = Path(app.srcdir)
     for name in sorted(env.found_docs):
-        tree = env.get_doctree(name)
-        if EXECUTION.search(env.doc2path(name).read_text(encoding="utf-8")):
-            warn("a page that sets how it is executed", location=name)
-        for node in tree.findall(nodes.literal_block):
-            check_block(node, name)
-        check_tests(tree)
-        check_cells(tree)
-    check_gallery(source, source.parent)
-
-
-def report(app, error):
-    if error is None and app.builder.name == "doctest":
-        log.info("verified: %d examples ran", app.builder.total_tries)
-        if app.builder.total_tries == 0:
-            warn("no example ran", location=None)
+        check_page(env, name, env.get_doctree(name))
+    check_gallery(Path(app.srcdir), Path(app.srcdir).parent)
 
 
 def setup(app):
     app.add_transform(EachSnippetAlone)
     app.connect("env-check-consistency", check)
-    app.connect("build-finished", report)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

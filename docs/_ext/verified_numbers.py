@@ -1,30 +1,33 @@
-"""A decimal in the text is one of three, and its source says which.
+"""A number in the text is one of three, and its source says which, after ``:=``.
 
 * ``{num}`1.3883 := LabelSmoothing(0.3)(logits, target)``` is computed: the build
   evaluates the expression and compares every digit shown. It knows the names of
   ``label_smoothing``, ``torch``, ``F``, ``math``, and the running example ``logits``,
-  ``target``, ``smoothing``;
-* ``{given}`0.3``` is an input: the number stands in some code of the same page, be it an
-  example, a drawing, or the expression of another number;
-* ``{cited}`0.2 := szegedy2016``` is someone else's: the page cites that work.
+  ``target``, ``smoothing``. ``{printed}`2 := tensor(2)``` is computed too: the words
+  stand in an output of the same page, or in what a drawing says it shows;
+* ``{given}`0.3 := smoothing=0.3``` is an input: the words stand in code of the same page,
+  be it an example, a drawing, or the expression of another number;
+* ``{cited}`0.2 := szegedy2016: about 0.2%``` is someone else's: the words stand in the
+  ``annote`` of that work, in the bibliography.
 
-A decimal in inline code, in a formula, or in a block that is not run has no room for a
-role. It must be one that the same page computes, runs or is given.
+The words have one number, the one that is shown: a digit that changes on one side alone
+is an error, whatever other numbers the page has.
 """
 
 import ast
-import doctest
+import functools
 import io
 import re
 import tokenize
+from pathlib import Path
 
+import pybtex.database
 import torch
 from docutils import nodes
 from names import NAMES
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxRole
 from verified_code import (
-    in_gallery,
     inside,
     is_cell_input,
     is_gallery_code,
@@ -33,26 +36,43 @@ from verified_code import (
     warn,
 )
 
-NUMBER = re.compile(r"(?<![\w.])[-−]?(?:(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?|inf\b|nan\b)")
-# A number of a version has three parts, and stands for no quantity.
-VERSION = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
+DECIMAL = r"(?:\d*\.\d+(?:e[-+]?\d+)?|\d+e[-+]?\d+)"
+NUMBER = re.compile(rf"(?<![\w.])[-−]?(?:{DECIMAL}|\d+|inf\b|nan\b)")
+# Digits that stand for no quantity.
+NAME = re.compile(
+    r"\d+\.\d+\.\d+[\w.+-]*"  # 2.13.0, a version
+    r"|\b[^\W\d]\w*-?\d\w*"  # float32, top-1
+    r"|\b\dD\b"
+    r"|\bPython \d(?:\.\d+)?"
+    r"|\b[Ss]ection \d+|\bStep \d+(?=:)"
+    r"|(?<![\w.])(?:19[5-9]|20[0-4])\d(?![\w.]|\.\d)"  # a year
+    r"|\.\d+[efg](?=\})"  # {loss:.4f}
+)
+DEFAULT = re.compile(r"default: ([^\s,)]+)")
 COMMAND = re.compile(r"\\[A-Za-z]+")  # of TeX
-DECIMAL = re.compile(r"(?<![\w.])(?:\d*\.\d+(?:e-?\d+)?|\d+e-?\d+)")
+ROLES = ("num", "given", "printed", "cited")
 QUOTED = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
 NO_PROSE = (
     addnodes.desc_signature,
+    addnodes.pending_xref,
     nodes.citation,
     nodes.comment,
     nodes.doctest_block,
 )
 
 
-def decimals(text):
-    return DECIMAL.findall(VERSION.sub("", COMMAND.sub(" ", text)))
+def numbers(text):
+    """Return the numbers of a text, without those that are part of a name."""
+    found = NUMBER.findall(NAME.sub(" ", text).replace("−", "-"))
+    return [number for number in found if number.strip("-") not in ("inf", "nan")]
+
+
+def is_decimal(number):
+    return bool(re.search(r"[.e]", number))
 
 
 class Tied(SphinxRole):
-    """The roles num, given and cited."""
+    """The roles num, given, printed and cited."""
 
     def run(self):
         shown, _, tie = (part.strip() for part in self.text.partition(":="))
@@ -61,8 +81,6 @@ class Tied(SphinxRole):
         node.source, node.line = self.get_source_info()
         if self.name == "num":
             compare(shown, tie, node)
-        elif self.name == "cited" and not tie:
-            warn("cited: write `%s := key of the work`", shown, location=node)
         return [node], []
 
 
@@ -80,23 +98,28 @@ def shows(number, value):
     return rounded in (number, number.replace(".", "0.", 1))
 
 
+@functools.cache
+def evaluate(expression):
+    """Return the value of an expression, or the error that it raises."""
+    try:
+        value = eval(expression, dict(NAMES))
+        return value, torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+    except Exception as error:
+        return error, None
+
+
 def compare(shown, expression, location):
     """Evaluate the expression, and compare each number shown, digit by digit."""
-    try:
-        computes = any(
-            isinstance(part, ast.Name | ast.BinOp)
-            for part in ast.walk(ast.parse(expression, mode="eval"))
-        )
-        value = eval(expression, dict(NAMES))
-        values = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
-    except Exception as error:
-        warn("num: %r raised %r", expression, error, location=location)
+    value, values = evaluate(expression)
+    if values is None:
+        warn("num: %r raised %r", expression, value, location=location)
         return
-    if not computes:
+    tree = ast.walk(ast.parse(expression, mode="eval"))
+    if not any(isinstance(part, ast.Name | ast.BinOp) for part in tree):
         warn("num: %r computes nothing", expression, location=location)
-    numbers = NUMBER.findall(shown)
-    same = len(numbers) == len(values) and all(map(shows, numbers, values))
-    if not numbers or not same:
+    found = NUMBER.findall(shown)
+    same = len(found) == len(values) and all(map(shows, found, values))
+    if not found or not same:
         warn(
             "num: the page says %s, %s gives %s",
             shown,
@@ -106,15 +129,33 @@ def compare(shown, expression, location):
         )
 
 
-def literals(code):
-    """Return the numbers that stand in Python code, comments left out."""
+def squeeze(text):
+    return " ".join(text.split())
+
+
+def tokens(code):
+    """Return the tokens of Python code, of a doctest or of a page."""
+    lines = code.splitlines(keepends=True)
+    if code.lstrip().startswith(">>> "):
+        lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
     try:
-        if code.lstrip().startswith(">>> "):
-            code = "".join(e.source for e in doctest.DocTestParser().get_examples(code))
-        tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
-    except (tokenize.TokenError, IndentationError, ValueError):  # not Python
-        return set()
-    return {token.string for token in tokens if token.type == tokenize.NUMBER}
+        return list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))
+    except (tokenize.TokenError, IndentationError):  # not Python, but a magic
+        return []
+
+
+@functools.cache
+def without_comments(code):
+    comments = [t.string for t in tokens(code) if t.type == tokenize.COMMENT]
+    for comment in comments:
+        code = code.replace(comment, "")
+    return squeeze(code)
+
+
+@functools.cache
+def annotations(bibliography):
+    entries = pybtex.database.parse_string(bibliography, "bibtex").entries
+    return {key: squeeze(work.fields.get("annote", "")) for key, work in entries.items()}
 
 
 def is_code(node, name):
@@ -125,54 +166,90 @@ def is_code(node, name):
     return is_cell_input(node) or is_gallery_code(node, name)
 
 
-def is_printed(node):
-    kind = node.get("testnodetype")
-    return kind in ("testoutput", "doctest") or isinstance(node, nodes.doctest_block)
+def is_printed(node, name):
+    if is_test(node):
+        return node["testnodetype"] != "testcode"
+    return (
+        isinstance(node, nodes.doctest_block)
+        or node.get("language") == "console"
+        or is_output(node, name)
+    )
 
 
 def is_tied(node):
     return isinstance(node, nodes.inline) and "tie" in node
 
 
+def is_outside_link(node):
+    return isinstance(node, nodes.reference) and "://" in node.get("refuri", "")
+
+
 class Page:
     """The numbers of a page, by where they come from."""
 
-    def __init__(self, tree, name):
-        self.tree, self.name = tree, name
-        self.tied = list(tree.findall(is_tied))
-        blocks = list(tree.findall(nodes.literal_block))
-        blocks += tree.findall(nodes.doctest_block)
-        code = [b.astext() for b in blocks if is_code(b, name)]
-        code += [node.get("expression", "") for node in tree.findall(nodes.figure)]
-        code += [tie for kind, tie in (n["tie"] for n in self.tied) if kind == "num"]
-        self.inputs = set().union(*map(literals, code))
-        printed = [b.astext() for b in blocks if is_output(b, name) or is_printed(b)]
-        printed += [node.astext() for node in self.tied]
-        self.known = self.inputs.union(*map(decimals, printed))
+    def __init__(self, env, name, tree):
+        self.env, self.name, self.tree = env, name, tree
+        self.tied = list(self.tree.findall(is_tied))
+        blocks = list(self.tree.findall(nodes.literal_block))
+        blocks += self.tree.findall(nodes.doctest_block)
+        self.code = [block for block in blocks if is_code(block, name)]
+        printed = [block.astext() for block in blocks if is_printed(block, name)]
+        drawn = [image["alt"] for image in self.tree.findall(is_drawn)]
+        figures = [node.get("expression", "") for node in self.tree.findall(nodes.figure)]
+        code = [without_comments(block.astext()) for block in self.code]
+        ties = (node["tie"] for node in self.tied)
+        expressions = [tie for kind, tie in ties if kind == "num"]
+        self.words = {
+            "given": "\n".join([*code, *figures, *expressions]),
+            "printed": "\n".join(map(squeeze, [*printed, *drawn])),
+        }
         self.cited = {
             key
-            for node in tree.findall(nodes.Element)
+            for node in self.tree.findall(nodes.Element)
             for key in node.get("bibtex_keys", ())
         } | {
             node["reftarget"]
-            for node in tree.findall(addnodes.pending_xref)
+            for node in self.tree.findall(addnodes.pending_xref)
             if node.get("refdomain") == "cite"
         }
 
-    def check_ties(self):
+    def check(self):
         for node in self.tied:
             kind, tie = node["tie"]
-            if kind == "given" and node.astext().lstrip("-−") not in self.inputs:
-                warn("given: no code of this page has %s", node.astext(), location=node)
-            if kind == "cited" and tie and tie not in self.cited:
-                warn("cited: this page does not cite %s", tie, location=node)
+            if kind == "cited":
+                self.check_citation(node, tie)
+            elif kind != "num":
+                self.check_words(node, kind, tie, "this page", self.words[kind])
+        self.check_texts()
+        self.check_defaults()
+        self.check_code()
+
+    def check_citation(self, node, tie):
+        key, _, words = (part.strip() for part in tie.partition(":"))
+        if key not in self.cited:
+            warn("cited: this page does not cite %r", key, location=node)
+            return
+        path = Path(self.env.srcdir, self.env.config.bibtex_bibfiles[0])
+        annotation = annotations(path.read_text(encoding="utf-8")).get(key, "")
+        self.check_words(node, "cited", words, f"the annote of {key}", annotation)
+
+    def check_words(self, node, kind, words, place, text):
+        """Check that the words are there, with the number shown as their only one."""
+        shown, found = node.astext(), numbers(words)
+        if not found:
+            advice = "`%s := words around it`"
+            warn(f"{kind}: write {advice}, as in %s", shown, place, location=node)
+        elif numbers(shown) != found or len(found) > 1:
+            warn("%s: the page says %s, its tie %s", kind, shown, words, location=node)
+        elif squeeze(words) not in text:
+            warn("%s: %s does not have %r", kind, place, words, location=node)
 
     def texts(self):
         """Yield every text of the page that a reader sees, and where it stands."""
         for text in self.tree.findall(nodes.Text):
             yield text.parent, str(text)
         for node in self.tree.findall(nodes.image):
-            if not node.get("drawn") and not in_gallery(self.name):
+            if not is_drawn(node):
                 yield node, node.get("alt", "")
         for node in self.tree.findall(nodes.meta):
             yield node, node.get("content", "")
@@ -182,48 +259,100 @@ class Page:
 
     def check_texts(self):
         for node, text in self.texts():
-            numbers = decimals(text)
-            if not numbers or inside(node, lambda n: self.is_exempt(n)):
+            if inside(node, self.is_exempt):
                 continue
-            if inside(node, lambda n: isinstance(n, QUOTED)):
-                numbers = [n for n in numbers if n not in self.known]
-            signature = enclosing_signature(node)
-            if signature is not None:  # the default of an argument, in its description
-                numbers = [n for n in numbers if n not in decimals(signature.astext())]
-            if numbers:
+            found = numbers(COMMAND.sub(" ", text))
+            if inside(node, lambda n: isinstance(n, QUOTED) or is_outside_link(n)):
+                found = list(filter(is_decimal, found))
+            if node.get("language") == "markdown":  # a sample of this page's own source
+                found = self.not_twice(text)
+            default = default_of(node)
+            found = [number for number in found if number != default]
+            if found:
                 warn(
                     "numbers that nothing verifies: %s; "
-                    "use the roles num, given or cited",
-                    ", ".join(numbers),
+                    "write {num}`%s := an expression`, or use given, printed or cited",
+                    ", ".join(found),
+                    found[0],
                     location=node,
                 )
 
+    def not_twice(self, sample):
+        lines = self.env.doc2path(self.name).read_text(encoding="utf-8").splitlines()
+        once = [line for line in sample.splitlines() if lines.count(line) < 2]
+        return [number for line in once for number in numbers(line)]
+
+    def check_defaults(self):
+        for node in self.tree.findall(nodes.paragraph):
+            described = DEFAULT.search(node.astext())
+            default = default_of(node)
+            if default and described and described[1] != default.replace("'", '"'):
+                warn(
+                    "the description has the default %s, the signature %s",
+                    described[1],
+                    default,
+                    location=node,
+                )
+
+    def check_code(self):
+        """Look for numbers that were typed where code only repeats them."""
+        for block in self.code:
+            parts = tokens(block.astext())
+            typed = [t.string for t in parts if t.type == tokenize.COMMENT]
+            found = [number for text in typed for number in numbers(text)]
+            if not is_test(block) and not isinstance(block, nodes.doctest_block):
+                strings = [t.string for t in parts if t.type == tokenize.STRING]
+                found += [n for s in strings for n in numbers(s) if is_decimal(n)]
+            if found:
+                warn(
+                    "numbers in a comment or a string, which nothing computes: %s",
+                    ", ".join(found),
+                    location=block,
+                )
+
     def is_exempt(self, node):
-        ran = is_test(node) or is_code(node, self.name) or is_output(node, self.name)
+        ran = (
+            is_test(node)
+            or is_code(node, self.name)
+            or (isinstance(node, nodes.literal_block) and is_printed(node, self.name))
+        )
         return is_tied(node) or isinstance(node, NO_PROSE) or ran
 
 
-def enclosing_signature(node):
-    """Return the signature of the object whose list of arguments this text is in."""
-    listed = False
-    while node is not None:
-        listed |= isinstance(node, nodes.field_list)
-        if isinstance(node, addnodes.desc):
-            return node.next_node(addnodes.desc_signature) if listed else None
+def is_drawn(node):
+    return isinstance(node, nodes.image) and "drawn" in node
+
+
+def is_strong(node):
+    return isinstance(node, nodes.strong | addnodes.literal_strong)
+
+
+def default_of(node):
+    """Return the default, in the signature, of the argument that this text describes."""
+    field = None
+    while node is not None and not isinstance(node, addnodes.desc):
+        if isinstance(node, nodes.list_item | nodes.field) and field is None:
+            field = next(node.findall(is_strong), None)
         node = node.parent
+    if node is None or field is None:
+        return None
+    for parameter in node.next_node(addnodes.desc_signature).findall(
+        addnodes.desc_parameter
+    ):
+        name, _, default = parameter.astext().partition("=")
+        if name.partition(":")[0].strip(" *") == field.astext():
+            return default.strip()
     return None
 
 
 def check(app, env):
     for name in sorted(env.found_docs):
-        page = Page(env.get_doctree(name), name)
-        page.check_ties()
-        page.check_texts()
+        Page(env, name, env.get_doctree(name)).check()
 
 
 def setup(app):
     app.setup_extension("verified_code")
-    for name in ("num", "given", "cited"):
+    for name in ROLES:
         app.add_role(name, Tied())
     app.connect("env-check-consistency", check)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

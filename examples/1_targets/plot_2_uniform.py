@@ -42,7 +42,7 @@ print("mean        ", -log_probs.mean(1))
 
 for scale in (0, 1, 4, 16):
     cost = -(scale * logits).log_softmax(1).mean()
-    print(f"{scale:2} times the logits: H(u, p) = {cost:.4f}")
+    print(f"H(u, p) at {scale:2} times the logits: {cost:.4f}")
 
 plt.show()
 

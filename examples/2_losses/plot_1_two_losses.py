@@ -54,9 +54,10 @@ for criterion in (
 ):
     slopes += torch.autograd.grad(criterion(z, target), z)
 
-for slope in slopes[1:]:
-    torch.testing.assert_close(slope, slopes[0])
-print(slopes[0])
+first, *others = slopes
+for slope in others:
+    torch.testing.assert_close(slope, first)
+print(first)
 
 plt.show()
 

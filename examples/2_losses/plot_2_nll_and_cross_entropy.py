@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 
-from label_smoothing import figures, pick
+from label_smoothing import figures, pick, uniform
 from label_smoothing.__main__ import logits, target
 
 # %%
@@ -67,13 +67,12 @@ for name, x in layers.items():
 print(f"{'K':>5}{'surely wrong':>14}{'no idea':>9}{'surely right':>14}")
 for K in (2, 10, 1000):
     right, wrong = torch.eye(K)[:2]  # two rows of certain probabilities
-    even = torch.full((K,), 1 / K)
     high, middle, low = (
-        F.cross_entropy(p, torch.tensor(0)) for p in (wrong, even, right)
+        F.cross_entropy(p, torch.tensor(0)) for p in (wrong, uniform(K), right)
     )
     print(f"{K:>5}{high:>14.4f}{middle:>9.4f}{low:>14.4f}")
-    assert math.isclose(low, math.log(1 + (K - 1) / math.e), rel_tol=1e-6)
-    assert math.isclose(high - low, 1, rel_tol=1e-5)
+    torch.testing.assert_close(low, torch.tensor(1 + (K - 1) / math.e).log())
+    torch.testing.assert_close(high - low, torch.tensor(1.0))
 
 figure = figures.softmax_twice(10)
 

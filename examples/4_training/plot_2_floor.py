@@ -22,7 +22,8 @@ figure = figures.floor(5, smoothing)
 # prediction equals the target, and then the true logit leads by
 # :math:`\log(K(1-\varepsilon)/\varepsilon + 1)`.
 
-q = smooth(target[0], 5, smoothing)
+y, *_ = target
+q = smooth(y, 5, smoothing)
 floor = -(q * q.log()).sum()
 best = math.log(5 * (1 - smoothing) / smoothing + 1)
 print(f"floor {floor:.4f}, best gap {best:.4f}")
@@ -44,9 +45,9 @@ def descend(q, steps):
 for name, epsilon in (("smoothed", smoothing), ("hard", 0.0)):
     print(f"{name:8}  steps    loss     gap")
     for steps in (0, 10, 100, 1000):
-        z = descend(smooth(target[0], 5, epsilon), steps)
-        loss = F.cross_entropy(z, target[0], label_smoothing=epsilon)
-        print(f"{steps:15}  {loss:.4f}  {z[2] - z[0]:.4f}")
+        z = descend(smooth(y, 5, epsilon), steps)
+        loss = F.cross_entropy(z, y, label_smoothing=epsilon)
+        print(f"{steps:15}  {loss:.4f}  {z[y] - z.min():.4f}")
 
 plt.show()
 

@@ -118,13 +118,14 @@ def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
     >>> from label_smoothing import gather_reference
     >>> input = torch.tensor([[10, 11, 12],
     ...                       [20, 21, 22]])
-    >>> index = torch.tensor([[2], [0]])
+    >>> index = torch.tensor([[2, 1, 0],
+    ...                       [0, 2, 1]])
     >>> gather_reference(input, 1, index)
-    tensor([[12],
-            [20]])
+    tensor([[12, 11, 10],
+            [20, 22, 21]])
     >>> torch.gather(input, 1, index)
-    tensor([[12],
-            [20]])
+    tensor([[12, 11, 10],
+            [20, 22, 21]])
     """
     dim = _check_gather(input, dim, index)
     if index.numel() == 0:  # nothing to read; the gradient passes nonetheless
@@ -254,13 +255,12 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
     --------
     >>> import torch
     >>> from label_smoothing import explain_gather
-    >>> input = torch.tensor([[10, 11, 12],
-    ...                       [20, 21, 22]])
+    >>> input = torch.arange(10, 16).reshape(2, 3)
     >>> explain_gather(input, 1, torch.tensor([[2], [0]]))
     gather along dim=1: input (2, 3) index (2, 1)
     out[i, j] = input[i, index[i, j]]
     out[0, 0] = input[0, index[0, 0]] = input[0, 2] = 12
-    out[1, 0] = input[1, index[1, 0]] = input[1, 0] = 20
+    out[1, 0] = input[1, index[1, 0]] = input[1, 0] = 13
     """
     return GatherExplanation(input, dim, index)
 

@@ -22,7 +22,7 @@ def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
     -------
     torch.Tensor
         Probabilities in the default dtype, shape (N, K, d1, ...), or (K,) for a
-        single target: the classes are in dimension 1, as PyTorch's losses want them.
+        single target: the classes are along ``dim=1``, as PyTorch's losses want them.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def smooth(
 
 
 def check_smoothing(smoothing: float) -> None:
-    """Raise unless ``smoothing`` is a number with 0 <= smoothing < 1."""
+    """Raise unless ``smoothing`` is a number with ``0 <= smoothing < 1``."""
     if not isinstance(smoothing, Real):
         raise TypeError(f"smoothing must be a number, got {type(smoothing).__name__}")
     if not 0 <= smoothing < 1:

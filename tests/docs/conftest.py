@@ -1,7 +1,7 @@
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,20 @@ import pytest
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parents[2] / "docs"
+OURS = (
+    "names",
+    "drawings",
+    "mathml",
+    "verified_code",
+    "verified_numbers",
+    "verified_readme",
+    "record",
+    "proof",
+)
 CONF = """
 extensions = ["myst_parser", "sphinx.ext.doctest", "sphinxcontrib.bibtex",
-              "drawings", "mathml", "verified_code", "verified_numbers"]
+              "drawings", "mathml", "verified_code", "verified_numbers",
+              "verified_readme"]
 myst_enable_extensions = ["dollarmath"]
 doctest_default_flags = 0
 bibtex_bibfiles = ["references.bib"]
@@ -19,11 +30,16 @@ exclude_patterns = ["_build", "auto_examples"]
 # One process builds many sites.
 suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]
 """
-NOTEBOOK_CONF = CONF.replace("myst_parser", "myst_nb") + "nb_execution_mode = 'off'"
+NOTEBOOK_CONF = f"""{CONF.replace("myst_parser", "myst_nb")}
+nb_execution_mode = "off"
+source_suffix = {{".md": "myst-nb", ".ipynb": "myst-nb"}}
+"""
 BIB = """
 @book{knuth1984, author={Knuth, Donald}, title={The TeXbook}, year={1984},
-      publisher={Addison-Wesley}}
+      publisher={Addison-Wesley}, annote={gains of about 0.2%, and 0.4}}
 """
+
+SHOWN_TEXT = {"output_type": "stream", "name": "stdout", "text": "1.3883\n"}
 
 Build = Callable[..., tuple[str, Path]]
 
@@ -44,6 +60,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     """Build a site of one page; return its warnings and the folder of the output.
 
     The page is Markdown, or the one code cell of a notebook, with its outputs.
+    Options are extensions besides the usual ones, and settings of the configuration.
     """
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
     # The build points IPython at its own folder: let that not leave the test.
@@ -51,12 +68,18 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     source = tmp_path / "docs"
     source.mkdir()
 
-    def run(page: str | dict[str, Any], builder: str = "html") -> tuple[str, Path]:
+    def run(
+        page: str | dict[str, Any],
+        builder: str = "html",
+        extra: Sequence[str] = (),
+        **options: Any,
+    ) -> tuple[str, Path]:
+        notebook_parser = isinstance(page, dict) or "proof" in extra
+        conf = NOTEBOOK_CONF if notebook_parser else CONF
+        (source / "conf.py").write_text(f"{conf}extensions += {list(extra)}\n")
         if isinstance(page, str):
-            (source / "conf.py").write_text(CONF)
             (source / "index.md").write_text(f"# Page\n\n{page}\n", encoding="utf-8")
         else:
-            (source / "conf.py").write_text(NOTEBOOK_CONF)
             (source / "index.ipynb").write_text(json.dumps(notebook(page)))
         (source / "references.bib").write_text(BIB)
         warnings, out = io.StringIO(), source / "_build" / builder
@@ -66,6 +89,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
             out,
             source / "_build" / "doctrees",
             builder,
+            confoverrides=options,
             status=None,
             warning=warnings,
             freshenv=True,
@@ -77,5 +101,5 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         return printed, out
 
     yield run
-    for name in ("verified_code", "verified_numbers", "drawings", "mathml", "names"):
+    for name in OURS:
         sys.modules.pop(name, None)

@@ -10,6 +10,7 @@ from .conftest import Build
 pytestmark = pytest.mark.filterwarnings("default")
 
 LOSS = "LabelSmoothing(0.3)(logits, target)"
+CITE = "{cite:p}`knuth1984`\n\n```{bibliography}\n```\n\n"
 CODE = "```{testcode}\nprint(0.25)\n```\n\n```{testoutput}\n0.25\n```\n\n"
 
 
@@ -21,10 +22,16 @@ CODE = "```{testcode}\nprint(0.25)\n```\n\n```{testoutput}\n0.25\n```\n\n"
         "LabelSmoothing(0.3, 'none')(logits, target)`.",
         "{num}`.5 := 1 / 2`, {num}`1.2e-5 := 0.6e-5 * 2`, {num}`0.00 := -1e-9 * 1`.",
         "{num}`−1 := 1 - 2`, {num}`inf := math.inf`, {num}`(3, 5) := logits.shape`.",
-        CODE + "The input is {given}`0.25`.",
-        "```{drawing} floor(5, 0.3)\nAt ε = {given}`0.3`.\n```",
-        "Cited: {cited}`0.2 := knuth1984` {cite:p}`knuth1984`.\n\n```{bibliography}\n```",
-        CODE + "What the page computes may be quoted: `x = 0.25`, $0.25$, at 2.13.0.",
+        CODE + "The input is {given}`0.25 := print(0.25)`.",
+        CODE + "The output is {printed}`0.25 := 0.25`.",
+        "At ε = {given}`0.3 := * 0.3` the share is {num}`0.06 := 0.2 * 0.3`.",
+        "```{drawing} floor(5, 0.3)\nAt ε = {given}`0.3 := , 0.3)`.\n```",
+        "```{drawing} floor(5, 0.3)\nFor {printed}`5 := for 5 classes` classes.\n```",
+        "{cited}`0.2 := knuth1984: about 0.2%`, {cite:p}`knuth1984`\n\n"
+        "```{bibliography}\n```",
+        "A float32 of Python 3.11, in 2026: 2.13.0, top-1, Section 7, `dim=1`, $K=5$",
+        "## Step 1: words\n\nSee [issue 104776](https://a.b/1).\n\n1. A list.",
+        "````markdown\nAt {num}`0.6 := 2 * 0.3`.\n````\n\nAt {num}`0.6 := 2 * 0.3`.",
         "```console\n$ python -c 'print(1)'\n1\n```",
         "```console\n$ python -m pip install \\\n    torch\n```",
         "```console\n$ anything without an output\n```\n\n```text\nwords\n```",
@@ -42,16 +49,34 @@ def test_what_is_tied_passes(build: Build, page: str) -> None:
         (f"{{num}}`1.3983 := {LOSS}`", "the page says 1.3983"),
         ("{num}`1.3883 := nonsense`", "NameError"),
         ("{num}`1.3883`", "SyntaxError"),
-        ("{num}`1, 2 := [1, 2, 3]`", "the page says 1, 2"),
+        ("{num}`1, 2 := [1, 2, 2 + 1]`", "the page says 1, 2"),
         ("{num}`inf := 1`", "the page says inf"),
         ("The loss is 1.3883.", "nothing verifies: 1.3883"),
         ("| a |\n|---|\n| 0.5 |", "nothing verifies: 0.5"),
         ("![it falls to 0.5](a.png)", "nothing verifies: 0.5"),
         ("```{drawing} floor(5, 0.3)\nA caption with 0.3.\n```", "nothing verifies: 0.3"),
-        (CODE + "{given}`0.26`", "no code of this page has 0.26"),
-        ("```text\n0.26\n```\n\n```{testoutput}\n0.27\n```\n{given}`0.27`", "has 0.27"),
-        ("{cited}`0.2 := knuth1984`", "does not cite knuth1984"),
-        ("{cited}`0.2`", "key of the work"),
+        (CODE + "{given}`0.26 := 0.26`", "given: this page does not have '0.26'"),
+        (CODE + "{given}`0.26 := 0.25`", "the page says 0.26, its tie 0.25"),
+        (CODE + "{given}`0.25`", "given: write `0.25 := words around it`"),
+        (CODE + "{given}`0.25 := print(`", "given: write"),
+        (CODE + "{printed}`0.25 := print(0.25)`", "printed: this page does not have"),
+        (CODE + "{given}`0.25 := (0.25, 0.26)`", "its tie (0.25, 0.26)"),
+        (CODE + "{given}`0.25, 0.25 := 0.25, 0.25`", "the page says 0.25, 0.25"),
+        ("```{testoutput}\n0.27\n```\n{given}`0.27 := 0.27`", "does not have '0.27'"),
+        ("{cited}`0.2 := knuth1984: about 0.2%`", "does not cite 'knuth1984'"),
+        (CITE + "{cited}`0.2 := knuth1984`", "cited: write `0.2 := words around it`"),
+        (CITE + "{cited}`0.3 := knuth1984: about 0.2%`", "the page says 0.3, its tie"),
+        (CITE + "{cited}`0.3 := knuth1984: about 0.3%`", "the annote of knuth1984 does"),
+        ("{cited}`0.2`", "does not cite ''"),
+        # integers
+        ("We compared 31 libraries.", "nothing verifies: 31"),
+        ("It is 12 % or 3x.", "nothing verifies: 12, 3"),
+        ("In 2D, 7 classes.", "nothing verifies: 7;"),
+        ("With 1000 classes, 2051 rows.", "nothing verifies: 1000, 2051"),
+        ("## For 5 classes", "nothing verifies: 5"),
+        ("[5 of 9](https://a.b/)\n\n[at 5.5](https://a.b/)", "nothing verifies: 5.5;"),
+        ("```{testcode}\npass  # 27 rows\n```", "in a comment or a string"),
+        ("````markdown\nAt 0.06.\n````", "nothing verifies: 0.06"),
         ("```python\nprint(1)\n```", "code that nothing runs"),
         ("```pycon\n>>> 1\n1\n```", "code that nothing runs"),
         ("```\n>>> 1\n1\n```", "code that nothing runs"),
@@ -81,8 +106,8 @@ def test_what_is_tied_passes(build: Build, page: str) -> None:
         ("{num}`0.123 := 0.123`", "computes nothing"),
         ("{num}`1 := logits.foo`", "AttributeError"),
         ("{num}`1 := str(1)`", "raised"),
-        ("```text\n0.27\n```\n{given}`0.27`", "no code of this page has 0.27"),
-        ("```{testcode}\npass  # 0.27\n```\n{given}`0.27`", "has 0.27"),
+        ("```text\n0.27\n```\n{given}`0.27 := 0.27`", "does not have '0.27'"),
+        ("```{testcode}\npass  # 0.27\n```\n{given}`0.27 := 0.27`", "does not have"),
         ("{num}`1.5e5 := 0.5 + 1`", "the page says 1.5e5"),
         ("$H\\approx9.99$", "nothing verifies: 9.99"),
         ("At 1.2.3/9.99.", "nothing verifies: 9.99"),
@@ -150,8 +175,22 @@ def test_examples_run(build: Build, page: str, failures: int) -> None:
     assert f"{failures} failure{'s' * (failures != 1)} in tests" in printed
 
 
-def test_a_page_without_examples_is_not_called_verified(build: Build) -> None:
-    assert "no example ran" in build("Words.", "doctest")[0]
+def test_a_page_that_is_read_in_the_repository(build: Build, tmp_path) -> None:
+    def warnings(readme: str) -> str:
+        (tmp_path / "README.md").write_text(readme, encoding="utf-8")
+        return build("Words.")[0]
+
+    assert warnings("```python\nprint(5)\n```\n\n```text\n5\n```\n\n    a / 2") == ""
+    assert warnings("```console\n$ python -c 'print(1)'\n1\n```") == ""
+    assert "the code prints '5" in warnings("```python\nprint(5)\n```\n```text\n6\n```")
+    assert "prints '1" in warnings("```console\n$ python -c 'print(1)'\n2\n```")
+    assert "README.md:2: WARNING: numbers" in warnings("# Title\nIt is 5 times as fast.")
+    assert "numbers that nothing verifies: 0.5" in warnings("    a = 0.5")
+    assert "numbers that nothing verifies: 5" in warnings("| a |\n|---|\n| 5 |")
+    assert "a block that nothing runs" in warnings("```text\n6\n```")
+    assert "a block that nothing runs" in warnings("```c\nint a;\n```")
+    assert "code without an output" in warnings("```python\nprint(5)\n```\n\nWords.")
+    assert "code without an output" in warnings("```python\nprint(5)\n```")
 
 
 def test_a_gallery_script_that_did_not_run_is_caught(build: Build, tmp_path) -> None:

@@ -15,7 +15,7 @@ DIGIT = 0.28  # the width that a cell needs for each character
 
 
 def canvas() -> tuple[Figure, Axes]:
-    """Return an empty sheet on which a cell is 1 high."""
+    """Return an empty sheet on which a cell is one high."""
     figure, ax = plt.subplots()
     ax.set_axis_off()
     ax.set_aspect("equal")

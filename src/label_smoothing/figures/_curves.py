@@ -25,30 +25,35 @@ from label_smoothing.targets import smooth
 
 @styled
 def mix(num_classes: int, smoothing: float) -> Figure:
-    r"""Draw both values of q' as the smoothing runs from 0 to 1.
+    r"""Draw both values of q' as the smoothing runs from zero to one.
 
     Parameters
     ----------
     num_classes : int
-        The number of classes K, at least 2.
+        The number of classes K, at least two.
     smoothing : float
         The :math:`\varepsilon` that is marked, ``0 <= smoothing < 1``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Two lines, q' of the true class and of each other class, which meet in u = 1/K.
+        Two lines, q' of the true class and of each other class, which meet in
+        :math:`u = 1/K`.
 
     Raises
     ------
     ValueError
-        If ``num_classes`` is below 2, or as in :func:`label_smoothing.smooth`.
+        If ``num_classes`` is below two, or as in :func:`label_smoothing.smooth`.
 
     Examples
     --------
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> figures.mix(num_classes=5, smoothing=0.3)
-    <Figure size 600x340 with 1 Axes>
+    >>> figure = figures.mix(num_classes=5, smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Two straight lines over ε from 0 to 1, for 5 classes. q' of the true
+    class falls from 1, q' of each other class rises from 0, and both meet
+    in u = 0.2. At ε = 0.3 they stand at 0.76 and 0.06.
     """
     check_two_classes(num_classes)
     q = smooth(torch.tensor(0), num_classes, smoothing)
@@ -88,7 +93,7 @@ def floor(num_classes: int, smoothing: float) -> Figure:
     Parameters
     ----------
     num_classes : int
-        The number of classes K, at least 2.
+        The number of classes K, at least two.
     smoothing : float
         The smoothing :math:`\varepsilon`, ``0 < smoothing < 1``.
 
@@ -100,13 +105,17 @@ def floor(num_classes: int, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If ``num_classes`` is below 2 or ``smoothing`` is out of range.
+        If ``num_classes`` is below two or ``smoothing`` is out of range.
 
     Examples
     --------
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> figures.floor(num_classes=5, smoothing=0.3)
-    <Figure size 600x360 with 1 Axes>
+    >>> figure = figures.floor(num_classes=5, smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Two curves of the loss in nats against the logit gap, for 5 classes.
+    H(δ, p) falls towards 0. H(q', p) at ε = 0.3 falls to its floor 0.8838
+    at the gap 2.5390, and rises again.
     """
     check_two_classes(num_classes)
     if not 0 < smoothing < 1:
@@ -139,7 +148,7 @@ def softmax_twice(num_classes: int) -> Figure:
     Parameters
     ----------
     num_classes : int
-        The number of classes K, at least 2.
+        The number of classes K, at least two.
 
     Returns
     -------
@@ -150,13 +159,17 @@ def softmax_twice(num_classes: int) -> Figure:
     Raises
     ------
     ValueError
-        If ``num_classes`` is below 2.
+        If ``num_classes`` is below two.
 
     Examples
     --------
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> figures.softmax_twice(num_classes=5)
-    <Figure size 600x340 with 1 Axes>
+    >>> figure = figures.softmax_twice(num_classes=5)
+    >>> print(fill(figure.get_label()))
+    Two curves of the cross entropy in nats against the logit gap, for 5
+    classes. On logits z it falls towards 0. On softmax(z) it stops at
+    0.9048.
     """
     check_two_classes(num_classes)
     stop = math.log(1 + (num_classes - 1) / math.e)
@@ -254,9 +267,9 @@ def half_sum(num_classes: int, rows: int) -> Figure:
     Parameters
     ----------
     num_classes : int
-        The number of classes K, at least 2.
+        The number of classes K, at least two.
     rows : int
-        The largest number of rows N to draw, at least 1.
+        The largest number of rows N to draw, at least one.
 
     Returns
     -------
@@ -266,13 +279,16 @@ def half_sum(num_classes: int, rows: int) -> Figure:
     Raises
     ------
     ValueError
-        If ``num_classes`` is below 2 or ``rows`` below 1.
+        If ``num_classes`` is below two or ``rows`` below one.
 
     Examples
     --------
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> figures.half_sum(num_classes=1000, rows=14)
-    <Figure size 600x340 with 1 Axes>
+    >>> figure = figures.half_sum(num_classes=1000, rows=14)
+    >>> print(fill(figure.get_label()))
+    Bars of the float16 sum of −log p over N rows of 1000 classes, for N
+    from 1 to 14, and a line at 65504. From N = 10 on it is inf.
     """
     check_two_classes(num_classes)
     if not isinstance(rows, int) or rows < 1:
@@ -311,7 +327,7 @@ def half_sum(num_classes: int, rows: int) -> Figure:
 
 
 def _gaps(end: float, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Return gaps from 0 to ``end``, and rows whose first logit is that far above."""
+    """Return gaps from zero to ``end``, and rows whose first logit is that far above."""
     gap = torch.linspace(0, end, 200, dtype=torch.float64)
     logits = torch.zeros(len(gap), num_classes, dtype=torch.float64)
     logits[:, 0] = gap

@@ -69,9 +69,13 @@ def targets(
     Examples
     --------
     >>> import torch
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> figures.targets(torch.tensor(2), num_classes=5, smoothing=0.3)
-    <Figure size 600x459.6 with 3 Axes>
+    >>> figure = figures.targets(torch.tensor(2), num_classes=5, smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Three bar charts over 5 classes. δ is 1 at class 2 and 0 elsewhere; u
+    is 0.2 at class 0. Each bar of q' stacks 0.7 of δ on 0.3 of u: 0.76 at
+    class 2, 0.06 at class 0.
     """
     if target.dim() != 0:
         raise ValueError(f"target must have shape (), got {tuple(target.shape)}")
@@ -124,9 +128,11 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
 
     Examples
     --------
+    >>> from textwrap import fill
     >>> from label_smoothing import figures, uniform
-    >>> figures.distribution(uniform(5), "u")
-    <Figure size 600x143 with 1 Axes>
+    >>> figure = figures.distribution(uniform(5), "u")
+    >>> print(fill(figure.get_label()))
+    A bar chart of u over 5 classes. Row 0: 0.2, 0.2, 0.2, 0.2, 0.2.
     """
     if symbol not in COLOURS:
         raise ValueError(f"symbol must be one of {tuple(COLOURS)}, got {symbol!r}")
@@ -187,10 +193,15 @@ def gradient(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Examples
     --------
     >>> import torch
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
     >>> logits = torch.tensor([0, 0.2, 0.7, 0.1, 0])
-    >>> figures.gradient(logits, torch.tensor(2), smoothing=0.3)
-    <Figure size 600x438.422 with 3 Axes>
+    >>> figure = figures.gradient(logits, torch.tensor(2), smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Three bar charts over 5 classes: p, q' and the gradient p − q'. At the
+    true class, 2, p is 0.3176, q' is 0.76 and the gradient is -0.4424: a
+    step against it makes the logit rise. Elsewhere the gradient is at
+    most 0.1326.
     """
     check_shapes(logits, target, "K", "")
     p, q = logits.softmax(0), smooth(target, len(logits), smoothing)
@@ -245,10 +256,14 @@ def weighted_target(target: Tensor, weight: Tensor, smoothing: float) -> Figure:
     Examples
     --------
     >>> import torch
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
     >>> weight = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
-    >>> figures.weighted_target(torch.tensor(2), weight, smoothing=0.3)
-    <Figure size 600x440.158 with 3 Axes>
+    >>> figure = figures.weighted_target(torch.tensor(2), weight, smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Three bar charts over 5 classes: the weights w, q', and the optimum p*
+    in proportion to w times q'. At the true class, 2, q' is 0.76 and p*
+    is 0.4419. The largest p* is 0.4535, at class 4.
     """
     check_shapes(weight, target, "K", "", "weight")
     q, y = smooth(target, len(weight), smoothing), int(target)
@@ -318,7 +333,7 @@ def _charts(*rows: Row) -> Figure:
 
 
 def _label_size(rows: tuple[Row, ...], points: float) -> float:
-    """Return the size of type in which all values fit over their bars, 0 if none does."""
+    """Return the size of type in which all values fit over their bars, or zero."""
     longest = max(len(short(v)) for row in rows for v in row.values.tolist())
     size = min(12.0, points / len(rows[0].values) / (0.64 * longest))
     return size if size >= 8 else 0.0

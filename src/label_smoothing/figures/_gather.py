@@ -40,7 +40,8 @@ def gather(
     Returns
     -------
     matplotlib.figure.Figure
-        The tables index, input and out; slices along dimension 0 stand side by side.
+        The tables index, input and out; slices along the first dimension stand side by
+        side.
 
     Raises
     ------
@@ -52,11 +53,14 @@ def gather(
     Examples
     --------
     >>> import torch
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> input = torch.tensor([[10, 11, 12],
-    ...                       [20, 21, 22]])
-    >>> figures.gather(input, 1, torch.tensor([[2], [0]]), cell=(0, 0))
-    <Figure size 600x283.636 with 1 Axes>
+    >>> input = torch.arange(10, 16).reshape(2, 3)
+    >>> figure = figures.gather(input, 1, torch.tensor([[2]]))
+    >>> print(fill(figure.get_label()))
+    Three tables: index, input and out. The output cell [0, 0] lights the
+    line of input along dimension 1. On it, index[0, 0] = 2 picks input[0,
+    2] = 12.
     """
     explained = explain_gather(input, dim, index)
     if input.dim() > 3:

@@ -39,10 +39,14 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
 
     Examples
     --------
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
     >>> from label_smoothing.__main__ import logits, target
-    >>> figures.loss_terms(logits, target, smoothing=0.3)
-    <Figure size 600x276 with 1 Axes>
+    >>> figure = figures.loss_terms(logits, target, smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Stacked bars of the loss in nats. Row 0: 0.8029 from δ plus 0.4941
+    from u gives 1.297. Row 1: 0.8779 from δ plus 0.5082 from u gives
+    1.386. Row 2: 0.9868 from δ plus 0.4949 from u gives 1.482.
     """
     check_shapes(logits, target, "NK", "N")
     check_smoothing(smoothing)
@@ -90,10 +94,14 @@ def padding(
     Examples
     --------
     >>> import torch
+    >>> from textwrap import fill
     >>> from label_smoothing import figures
     >>> from label_smoothing.__main__ import logits
-    >>> figures.padding(logits, torch.tensor([2, -100, 0]), smoothing=0.3)
-    <Figure size 600x276 with 1 Axes>
+    >>> figure = figures.padding(logits, torch.tensor([2, -100, 0]), smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Stacked bars of the loss in nats. Row 0: 0.8029 from δ plus 0.4941
+    from u gives 1.297. Row 1 is ignored: an outline of 0.5082 from u, and
+    no loss. Row 2: 0.9868 from δ plus 0.4949 from u gives 1.482.
     """
     check_shapes(logits, target, "NK", "N")
     check_smoothing(smoothing)

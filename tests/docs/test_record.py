@@ -1,0 +1,52 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import SHOWN_TEXT, Build
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+TWO = "```{doctest}\n>>> 1 + 1\n2\n>>> 2 + 2\n4\n```"
+ONE = "```{doctest}\n>>> 1 + 1\n2\n```"
+DRAWING = "```{drawing} floor(5, 0.3)\n```"
+RECORD = ["record"]
+
+
+def record(tmp_path: Path) -> dict[str, dict[str, object]]:
+    return json.loads((tmp_path / "docs" / "record.json").read_text(encoding="utf-8"))
+
+
+def test_a_page_that_runs_less_than_was_recorded_is_caught(
+    build: Build, tmp_path: Path
+) -> None:
+    build(TWO, "doctest", extra=RECORD, record=True)
+    assert record(tmp_path) == {"index": {"examples": 2}}
+    assert build(TWO, "doctest", extra=RECORD)[0].count("WARNING") == 0
+    assert (
+        "examples: the build has 1, record.json 2"
+        in build(ONE, "doctest", extra=RECORD)[0]
+    )
+    assert "examples: the build has None" in build("Words.", "doctest", extra=RECORD)[0]
+    (tmp_path / "docs" / "record.json").unlink()
+    assert "has 1, record.json None" in build(ONE, "doctest", extra=RECORD)[0]
+
+
+def test_what_a_drawing_shows_is_recorded(build: Build, tmp_path: Path) -> None:
+    build(DRAWING, "doctest", extra=RECORD, record=True)
+    (alternative,) = record(tmp_path)["index"]["drawings"]
+    assert "for 5 classes" in alternative
+    moved = build(DRAWING.replace("5", "6"), "doctest", extra=RECORD)[0]
+    assert "drawings: the build has" in moved
+    assert "6 classes" in moved
+
+
+def test_what_a_notebook_prints_is_recorded(build: Build, tmp_path: Path) -> None:
+    cell = {"source": "print(1)", "outputs": [SHOWN_TEXT]}
+    build(cell, "doctest", extra=RECORD, record=True)
+    assert record(tmp_path) == {"index": {"cells": 1, "outputs": ["1.3883"]}}
+    moved = cell | {"outputs": [SHOWN_TEXT | {"text": "1.3884\n"}]}
+    assert (
+        "outputs: the build has '1.3884', record.json '1.3883'"
+        in (build(moved, "doctest", extra=RECORD)[0])
+    )
