@@ -10,6 +10,7 @@ finds is kept in ``proof.json``, and the directive ``proof`` shows it.
 """
 
 import ast
+import doctest
 import functools
 import gc
 import importlib
@@ -17,10 +18,10 @@ import itertools
 import json
 import logging
 import multiprocessing
-import os
 import random
 import re
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -201,17 +202,20 @@ def sources(root):
     return [source for source in found if source.spans]
 
 
-@functools.cache
-def outcome(path, text):
-    """Return what a script or the cells of a notebook print, and what they say they draw.
-
-    The build runs them too, a hundred times slower.
-    """
+def code_of(path, text):
+    """Return the code of a script, or of the cells of a notebook."""
     if path.parts[0] == "examples" and path.suffix == ".py":
-        code = text
-    else:
-        fences = FENCE.finditer(text)
-        code = "".join(f["body"] for f in fences if f["kind"] == "{code-cell}")
+        return text
+    fences = FENCE.finditer(text)
+    return "".join(f["body"] for f in fences if f["kind"] == "{code-cell}")
+
+
+@functools.cache
+def outcome(code):
+    """Return what code prints, and what its figures say that they show.
+
+    The build runs it too, a hundred times slower.
+    """
     plt.close("all")
     torch.manual_seed(0)
     printed = printed_by(code)
@@ -270,10 +274,13 @@ class Proof(Recording):
         global proof
         proof = self  # for the workers, which are forks
         gc.freeze()  # or each script would search all of the site for garbage
-        with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
-            results = [
-                found for part in pool.imap_unordered(prove, jobs, 1) for found in part
-            ]
+        # One thread each: the threads of torch do not outlive a fork, and it waits for them.
+        with ProcessPoolExecutor(
+            mp_context=multiprocessing.get_context("fork"),
+            initializer=torch.set_num_threads,
+            initargs=(1,),
+        ) as pool:
+            results = [found for part in pool.map(prove, jobs) for found in part]
         self.report(results)
 
     def prove(self, source):
@@ -302,7 +309,8 @@ class Proof(Recording):
 
     def verify_path(self, source, text, warnings):
         path = str(source.path)
-        if outcome(source.path, text) != outcome(source.path, source.text):
+        was, now = (outcome(code_of(source.path, t)) for t in (source.text, text))
+        if was != now:
             warnings.append("the code prints or draws something else")
             return
         if path in README:
@@ -347,6 +355,13 @@ class Proof(Recording):
         """Keep the page in memory: all workers have the same folder of files."""
         self.tree = doctree
 
+    def examples_fail(self, docstring):
+        """Run the examples of a docstring, without the page that it is on."""
+        plt.close("all")
+        self.type = "single"  # since Sphinx, doctest compiles as this says
+        test = doctest.DocTestParser().get_doctest(docstring, {}, "docstring", None, 0)
+        return doctest.DocTestRunner().run(test, out=lambda _: None).failed > 0
+
     def verify_docstrings(self, source, text, warnings):
         module = importlib.import_module(
             ".".join(source.path.with_suffix("").parts[1:]).removesuffix(".__init__")
@@ -354,6 +369,9 @@ class Proof(Recording):
         before = dict(documented(ast.parse(source.text)))
         for name, node in documented(ast.parse(text)):
             if node.value != before[name].value or text == source.text:
+                if self.examples_fail(node.value):
+                    warnings.append("an example fails")
+                    continue
                 thing = functools.reduce(getattr, filter(None, name.split(".")), module)
                 old, thing.__doc__ = thing.__doc__, node.value
                 try:

@@ -61,10 +61,20 @@ figure = figures.floor(5, 0.3)
 }
 
 
-def build_docs(root: Path) -> subprocess.CompletedProcess[str]:
+def build_docs(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [sys.executable, "-m", "nox", "-s", "docs", "--no-venv", "--no-install"],
+        [
+            sys.executable,
+            "-m",
+            "nox",
+            "-s",
+            "docs",
+            "--no-venv",
+            "--no-install",
+            "--",
+            *options,
+        ],
         cwd=root,
         env=os.environ | {"PATH": path},
         stdout=subprocess.PIPE,
@@ -85,6 +95,8 @@ def test_a_change_in_src_reaches_every_page(tmp_path: Path) -> None:
     html = tmp_path / "docs" / "_build" / "html"
     printed = [html / "notebook.html", html / "auto_examples" / "plot_1.html"]
 
+    built = build_docs(tmp_path, "--record")
+    assert built.returncode == 0, built.stdout
     built = build_docs(tmp_path)
     assert built.returncode == 0, built.stdout
     for page in printed:
