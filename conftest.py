@@ -5,13 +5,19 @@ from collections.abc import Iterator
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 mpl.use("agg")
 
 # The same examples in every run, and no time limit on one.
 settings.register_profile("stable", derandomize=True, deadline=None, database=None)
 settings.load_profile("stable")
+# For the mutants: that an example fails is enough, it need not be the simplest.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("stable"),
+    phases=(Phase.explicit, Phase.generate),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -207,6 +207,13 @@ def confirm(session: nox.Session, root: Path) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the library bit by bit: a test must fail each time."""
+    install(session, "tests", "mutants")
+    session.run("python", "tests/mutants.py")
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the site twice, elsewhere and at another hour: no byte may differ."""
     install_docs(session)

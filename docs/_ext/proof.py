@@ -409,31 +409,33 @@ class Proof(Recording):
             print(f"survived: {mutant}")
         if survivors:
             self._app.statuscode = 1
-        record = {path: [killed[path], total[path]] for path in sorted(total)}
+        record = {
+            path: {"flipped": total[path], "caught": killed[path]} for path in sorted(total)
+        }
         Path(self.srcdir, "proof.json").write_text(
             json.dumps(record, indent=1) + "\n", encoding="utf-8"
         )
 
 
 class Proven(SphinxDirective):
-    """What the last proof found: a sentence with {killed} and {total}, and a table."""
+    """What a proof found: a sentence with the sums, as {caught}, and a table by file."""
 
+    required_arguments = 1
     has_content = True
 
     def run(self):
-        path = Path(self.env.srcdir, "proof.json")
+        path = Path(self.env.srcdir, self.arguments[0])
         self.env.note_dependency(path)
         record = json.loads(path.read_text(encoding="utf-8"))
-        killed, total = map(sum, zip(*record.values(), strict=True))
         words = "\n".join(self.content)
         if numbers(words):
-            raise self.error("proof: write {killed} and {total}, no numbers")
-        text, messages = self.state.inline_text(
-            words.format(killed=killed, total=total), self.lineno
-        )
+            raise self.error("proof: write the name of a sum in braces, no numbers")
+        counts = list(record.values())
+        sums = {name: sum(count[name] for count in counts) for name in counts[0]}
+        text, messages = self.state.inline_text(words.format_map(sums), self.lineno)
         sentence = nodes.paragraph("", "", nodes.inline("", "", *text, tie=("num", "")))
-        rows = [(path, *counts) for path, counts in record.items()]
-        return [sentence, *messages, self.table(["", "caught", "flipped"], *rows)]
+        rows = [(path, *count.values()) for path, count in record.items()]
+        return [sentence, *messages, self.table(["file", *sums], *rows)]
 
     def table(self, head, *rows):
         def row(texts):

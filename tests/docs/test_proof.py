@@ -38,7 +38,10 @@ def test_each_number_dies(build: Build, tmp_path: Path, capfd) -> None:
     (tmp_path / "README.md").write_text(README, encoding="utf-8")
     assert prove(build, PAGE) == ""
     record = json.loads((tmp_path / "docs" / "proof.json").read_text())
-    assert record == {"README.md": [2, 2], "docs/index.md": [9, 9]}
+    assert record == {
+        "README.md": {"flipped": 2, "caught": 2},
+        "docs/index.md": {"flipped": 9, "caught": 9},
+    }
     assert "   11 / 11    in all" in capfd.readouterr().out
     assert "{num}`1.3883" in (tmp_path / "docs" / "index.md").read_text(encoding="utf-8")
 
@@ -46,7 +49,7 @@ def test_each_number_dies(build: Build, tmp_path: Path, capfd) -> None:
 def test_each_digit_dies(build: Build, tmp_path: Path) -> None:
     prove(build, PAGE, proof_of_every_digit=True)
     record = json.loads((tmp_path / "docs" / "proof.json").read_text())
-    assert record == {"docs/index.md": [21, 21]}
+    assert record == {"docs/index.md": {"flipped": 21, "caught": 21}}
 
 
 def test_a_survivor_is_named(build: Build, capfd) -> None:
@@ -96,11 +99,13 @@ def test_the_numbers_of_a_source(build: Build, name: str, text: str, found: str)
 
 def test_the_last_proof_is_shown(build: Build, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir(exist_ok=True)
-    (tmp_path / "docs" / "proof.json").write_text('{"docs/a.md": [4, 5]}')
-    page = "```{proof}\n**{killed} of {total}**\n```"
+    record = {"docs/a.md": {"flipped": 5, "caught": 4}}
+    (tmp_path / "docs" / "proof.json").write_text(json.dumps(record))
+    page = "```{proof} proof.json\n**{caught} of {flipped}**\n```"
     warnings, out = build(page, extra=["record", "proof"])
     assert warnings == ""
     html = (out / "index.html").read_text(encoding="utf-8")
     assert "<strong>4 of 5</strong>" in html
     assert html.count("docs/a.md") == 1
-    assert "no numbers" in build("```{proof}\n4 of {total}\n```", extra=["proof"])[0]
+    typed = page.replace("{caught}", "4")
+    assert "no numbers" in build(typed, extra=["proof"])[0]
