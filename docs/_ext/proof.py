@@ -46,7 +46,8 @@ RUN = {"testcode", "testoutput", "doctest", "code-cell", "console", "python", "t
 # What a text holds besides words, and which of its numbers are claims.
 MARKDOWN = [
     (re.compile(rf"\{{(?:{TIE})\}}`[^`]*`"), ALL),
-    (re.compile(r"\[[^\]]*\]\(\w+://[^)]*\)|\]\([^)]*\)|\w+://\S+"), NONE),
+    (re.compile(r"\[[^\]]*(?=\]\(\w+://)"), ALL),
+    (re.compile(r"\]\([^)]*\)|\w+://\S+"), NONE),
     (re.compile(r"\{[\w:-]+\}`[^`]*`"), NONE),
     (re.compile(r"^ {4}\S.*$", re.M), DECIMALS),
     (re.compile(r"^\d+\. |^:+\{grid\}.*$|^:gutter:.*$", re.M), NONE),
@@ -343,11 +344,9 @@ class Proof(Recording):
         if not warnings:
             Page(self.env, name, self.tree).check()
         if not warnings:
-            recorded = self.record.get(name, {})
-            ran = captured(self.tree, name)
-            compare(
-                name, ran, {kind: recorded.get(kind, ran[kind] and []) for kind in ran}
-            )
+            recorded = dict(self.record.get(name, {}))
+            recorded.pop("examples", None)  # counted where they run
+            compare(name, captured(self.tree, name), recorded)
         if not warnings and not self.test_doc(name, self.tree):
             warnings.append("an example fails")
 
@@ -426,6 +425,8 @@ class Proven(SphinxDirective):
     def run(self):
         path = Path(self.env.srcdir, self.arguments[0])
         self.env.note_dependency(path)
+        if not path.exists():
+            raise self.error(f"proof: there is no {path.name}: run the proof first")
         record = json.loads(path.read_text(encoding="utf-8"))
         words = "\n".join(self.content)
         if numbers(words):

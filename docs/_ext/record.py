@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.ext.doctest import DocTestBuilder
+from sphinx.ext import doctest
+from sphinx.ext.doctest import DocTestBuilder, SphinxDocTestRunner
 from verified_code import is_cell, is_gallery_code, is_output, warn, written
 from verified_numbers import is_drawn
 
@@ -36,22 +37,39 @@ def read(app):
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
+def source_of(page):
+    """Return the script that a page of the gallery was made of, or the page."""
+    script = page.replace("auto_examples/", "examples/") + ".py"
+    return page if script == f"{page}.py" else script
+
+
 def compare(page, ran, recorded):
     """Say where a page differs from its record."""
     for kind in sorted(ran.keys() | recorded):
         new, old = ran.get(kind), recorded.get(kind)
         if isinstance(new or old, list):
-            pairs = itertools.zip_longest(new or [], old or [])
-            new, old = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
-        if new != old:
-            warn(
-                "%s: the build has %r, record.json %r; is it meant? "
-                "Then record it: nox -s docs -- --record",
-                kind,
-                new,
-                old,
-                location=page,
-            )
+            pairs = list(itertools.zip_longest(new or [], old or []))
+        else:
+            pairs = [(new, old)]
+        for now, was in pairs:
+            if now != was:
+                warn(
+                    "%s: the build has %r, record.json %r; is it meant? "
+                    "Then record it: nox -s docs -- --record",
+                    kind,
+                    now,
+                    was,
+                    location=source_of(page),
+                )
+
+
+class Runner(SphinxDocTestRunner):
+    """Tells the line of a snippet that fails: Sphinx counts it twice."""
+
+    def _failure_header(self, test, example):
+        if len(test.examples) == 1 and example.lineno == test.lineno:
+            example.lineno = 0
+        return super()._failure_header(test, example)
 
 
 class Recording(DocTestBuilder):
@@ -100,6 +118,7 @@ def finish(app, error):
 
 def setup(app):
     app.add_config_value("record", False, "")
+    doctest.SphinxDocTestRunner = Runner
     app.add_builder(Recording, override=True)
     app.connect("build-finished", finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""A number in the text is one of three, and its source says which, after ``:=``.
+"""A number in the text is one of these, each tied to what it comes from, and its source says which, after ``:=``.
 
 * ``{num}`1.3883 := LabelSmoothing(0.3)(logits, target)``` is computed: the build
   evaluates the expression and compares every digit shown. It knows the names of
@@ -28,6 +28,7 @@ from names import NAMES
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxRole
 from verified_code import (
+    has_output,
     inside,
     is_cell_input,
     is_gallery_code,
@@ -48,13 +49,13 @@ NAME = re.compile(
     r"|(?<![\w.])(?:19[5-9]|20[0-4])\d(?![\w.]|\.\d)"  # a year
     r"|\.\d+[efg](?=\})"  # {loss:.4f}
 )
+DIGITS = ".0123456789"
 DEFAULT = re.compile(r"default: ([^\s,)]+)")
 COMMAND = re.compile(r"\\[A-Za-z]+")  # of TeX
 ROLES = ("num", "given", "printed", "cited")
 QUOTED = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
 NO_PROSE = (
     addnodes.desc_signature,
-    addnodes.pending_xref,
     nodes.citation,
     nodes.comment,
     nodes.doctest_block,
@@ -171,7 +172,7 @@ def is_printed(node, name):
         return node["testnodetype"] != "testcode"
     return (
         isinstance(node, nodes.doctest_block)
-        or node.get("language") == "console"
+        or (node.get("language") == "console" and has_output(node.astext()))
         or is_output(node, name)
     )
 
@@ -182,6 +183,26 @@ def is_tied(node):
 
 def is_outside_link(node):
     return isinstance(node, nodes.reference) and "://" in node.get("refuri", "")
+
+
+def address_of(node):
+    """Return the numbers in the address that a link leads to."""
+    while not is_outside_link(node):
+        node = node.parent
+    return re.findall(r"\d+", node["refuri"])
+
+
+def find(words, text, number=None):
+    """Find the words; a part of a number is not that number.
+
+    With a number of theirs, find words that have any other in its place.
+    """
+    pattern = re.escape(words)
+    if number:
+        pattern = pattern.replace(re.escape(number), NUMBER.pattern)
+    before = r"(?<!\d)(?<!\d\.)" if words[0] in DIGITS else ""
+    after = r"(?!\.?\d)" if words[-1] in DIGITS else ""
+    return re.search(f"{before}{pattern}{after}", text)
 
 
 class Page:
@@ -241,8 +262,10 @@ class Page:
             warn(f"{kind}: write {advice}, as in %s", shown, place, location=node)
         elif numbers(shown) != found or len(found) > 1:
             warn("%s: the page says %s, its tie %s", kind, shown, words, location=node)
-        elif squeeze(words) not in text:
-            warn("%s: %s does not have %r", kind, place, words, location=node)
+        elif not find(squeeze(words), text):
+            near = find(squeeze(words), text, found[0])
+            advice = f"; it has {near[0]!r}" if near else ""
+            warn(f"{kind}: %s does not have %r%s", place, words, advice, location=node)
 
     def texts(self):
         """Yield every text of the page that a reader sees, and where it stands."""
@@ -251,6 +274,8 @@ class Page:
         for node in self.tree.findall(nodes.image):
             if not is_drawn(node):
                 yield node, node.get("alt", "")
+        for node in self.tree.findall(nodes.abbreviation):
+            yield node, node.get("explanation", "")
         for node in self.tree.findall(nodes.meta):
             yield node, node.get("content", "")
         for node in self.tree.findall(addnodes.toctree):
@@ -262,7 +287,9 @@ class Page:
             if inside(node, self.is_exempt):
                 continue
             found = numbers(COMMAND.sub(" ", text))
-            if inside(node, lambda n: isinstance(n, QUOTED) or is_outside_link(n)):
+            if inside(node, is_outside_link):
+                found = [number for number in found if number not in address_of(node)]
+            if inside(node, lambda n: isinstance(n, QUOTED)):
                 found = list(filter(is_decimal, found))
             if node.get("language") == "markdown":  # a sample of this page's own source
                 found = self.not_twice(text)
@@ -316,7 +343,8 @@ class Page:
             or is_code(node, self.name)
             or (isinstance(node, nodes.literal_block) and is_printed(node, self.name))
         )
-        return is_tied(node) or isinstance(node, NO_PROSE) or ran
+        named = isinstance(node, addnodes.pending_xref) and not node.get("refexplicit")
+        return is_tied(node) or isinstance(node, NO_PROSE) or named or ran
 
 
 def is_drawn(node):

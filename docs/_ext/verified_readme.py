@@ -29,7 +29,10 @@ def check_readme(path):
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         place = f"{path}:{token.map[0] + 1}" if token.map else None
         if token.type == "fence" and token.info == "text" and code:
-            printed = printed_by(code)
+            try:
+                printed = printed_by(code)
+            except Exception as error:
+                printed = repr(error)
             if printed != token.content:
                 warn(
                     "the page says %r, the code prints %r",
@@ -51,8 +54,11 @@ def check_readme(path):
         elif token.type == "code_block":  # a formula
             report(filter(is_decimal, numbers(token.content)), place)
         elif token.type == "inline":
-            words = [part.content for part in token.children if part.type == "text"]
-            report(numbers(" ".join(words)), place)
+            for part in token.children:
+                found = numbers(part.content)
+                report(filter(is_decimal, found) if part.type == "code_inline" else found, place)
+        elif token.type == "html_block":
+            report(numbers(token.content), place)
     if code:
         warn("code without an output: %r", code[:40], location=str(path))
 

@@ -50,3 +50,17 @@ def test_what_a_notebook_prints_is_recorded(build: Build, tmp_path: Path) -> Non
         "outputs: the build has '1.3884', record.json '1.3883'"
         in (build(moved, "doctest", extra=RECORD)[0])
     )
+
+
+def test_every_line_that_moved_is_named(build: Build, tmp_path: Path) -> None:
+    shown = SHOWN_TEXT | {"text": "1.3883\n1.2969\n"}
+    build({"source": "a", "outputs": [shown]}, "doctest", extra=RECORD, record=True)
+    moved = {"source": "a", "outputs": [SHOWN_TEXT | {"text": "1.3884\n1.2968\n"}]}
+    warnings = build(moved, "doctest", extra=RECORD)[0]
+    assert "has '1.3884', record.json '1.3883'" in warnings
+    assert "has '1.2968', record.json '1.2969'" in warnings
+
+
+def test_the_line_of_a_snippet_is_told(build: Build) -> None:
+    page = "Words.\n\n```{testcode}\nprint(1)\n```\n\n```{testoutput}\n2\n```"
+    assert 'File "index.md", line 5' in build(page, "doctest", extra=RECORD)[0]

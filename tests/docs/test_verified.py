@@ -30,7 +30,7 @@ CODE = "```{testcode}\nprint(0.25)\n```\n\n```{testoutput}\n0.25\n```\n\n"
         "{cited}`0.2 := knuth1984: about 0.2%`, {cite:p}`knuth1984`\n\n"
         "```{bibliography}\n```",
         "A float32 of Python 3.11, in 2026: 2.13.0, top-1, Section 7, `dim=1`, $K=5$",
-        "## Step 1: words\n\nSee [issue 104776](https://a.b/1).\n\n1. A list.",
+        "## Step 1: words\n\nSee [issue 104776](https://a.b/104776).\n\n1. A list.",
         "````markdown\nAt {num}`0.6 := 2 * 0.3`.\n````\n\nAt {num}`0.6 := 2 * 0.3`.",
         "```console\n$ python -c 'print(1)'\n1\n```",
         "```console\n$ python -m pip install \\\n    torch\n```",
@@ -57,6 +57,9 @@ def test_what_is_tied_passes(build: Build, page: str) -> None:
         ("```{drawing} floor(5, 0.3)\nA caption with 0.3.\n```", "nothing verifies: 0.3"),
         (CODE + "{given}`0.26 := 0.26`", "given: this page does not have '0.26'"),
         (CODE + "{given}`0.26 := 0.25`", "the page says 0.26, its tie 0.25"),
+        (CODE + "{given}`0.2 := print(0.2`", "does not have 'print(0.2'"),
+        (CODE + "{given}`5 := 5)`", "given: this page does not have '5)'"),
+        (CODE + "{given}`0.26 := t(0.26)`", "have 't(0.26)'; it has 't(0.25)'"),
         (CODE + "{given}`0.25`", "given: write `0.25 := words around it`"),
         (CODE + "{given}`0.25 := print(`", "given: write"),
         (CODE + "{printed}`0.25 := print(0.25)`", "printed: this page does not have"),
@@ -74,7 +77,11 @@ def test_what_is_tied_passes(build: Build, page: str) -> None:
         ("In 2D, 7 classes.", "nothing verifies: 7;"),
         ("With 1000 classes, 2051 rows.", "nothing verifies: 1000, 2051"),
         ("## For 5 classes", "nothing verifies: 5"),
-        ("[5 of 9](https://a.b/)\n\n[at 5.5](https://a.b/)", "nothing verifies: 5.5;"),
+        ("[5 of 9](https://a.b/)", "nothing verifies: 5, 9;"),
+        ("[issue 104777](https://a.b/104776)", "nothing verifies: 104777"),
+        ("[at 5.5](https://a.b/)", "nothing verifies: 5.5;"),
+        ("{doc}`At 9.92 <index>`", "nothing verifies: 9.92"),
+        ("```console\n$ a --b 9.93\n```", "nothing verifies: 9.93"),
         ("```{testcode}\npass  # 27 rows\n```", "in a comment or a string"),
         ("````markdown\nAt 0.06.\n````", "nothing verifies: 0.06"),
         ("```python\nprint(1)\n```", "code that nothing runs"),
@@ -184,6 +191,10 @@ def test_a_page_that_is_read_in_the_repository(build: Build, tmp_path) -> None:
     assert warnings("```console\n$ python -c 'print(1)'\n1\n```") == ""
     assert "the code prints '5" in warnings("```python\nprint(5)\n```\n```text\n6\n```")
     assert "prints '1" in warnings("```console\n$ python -c 'print(1)'\n2\n```")
+    assert "ZeroDivisionError" in warnings("```python\n1 / 0\n```\n```text\n6\n```")
+    assert "nothing verifies: 9.8" in warnings("`it is 9.8`")
+    assert "nothing verifies: 9.8" in warnings("<p>9.8</p>")
+    assert "nothing verifies: 9" in warnings("<p>Words.</p>\n\n![at 9](a.png)")
     assert "README.md:2: WARNING: numbers" in warnings("# Title\nIt is 5 times as fast.")
     assert "numbers that nothing verifies: 0.5" in warnings("    a = 0.5")
     assert "numbers that nothing verifies: 5" in warnings("| a |\n|---|\n| 5 |")
