@@ -269,6 +269,7 @@ def test_empty_table_has_a_head_only() -> None:
         (-99e-6, "-9.9e-05"),
         (1e-9, "1e-09"),
         (123456.75, "123456.7500"),
+        (999_999.5, "999999.5000"),
         (1e6, "1e+06"),
         (-1e20, "-1e+20"),
         (math.inf, "inf"),
@@ -321,6 +322,11 @@ WRONG_CALLS = [
         "dim must satisfy -2 <= dim < 2 for input of shape (2, 3), got 2",
     ),
     (
+        (counting(2, 3), 7, classes(2, 1)),
+        IndexError,
+        "dim must satisfy -2 <= dim < 2 for input of shape (2, 3), got 7",
+    ),
+    (
         (counting(2, 3), -3, classes(2, 1)),
         IndexError,
         "dim must satisfy -2 <= dim < 2 for input of shape (2, 3), got -3",
@@ -369,6 +375,11 @@ WRONG_CALLS = [
         (counting(2, 3), 0, torch.tensor([[0, 1, 2]])),
         IndexError,
         "index[0, 2] is 2, expected 0 <= index < 2, the size of input along dim=0",
+    ),
+    (
+        (counting(2, 3), 1, torch.tensor([[0, 9], [3, 0]])),  # the first is named
+        IndexError,
+        "index[0, 1] is 9, expected 0 <= index < 3, the size of input along dim=1",
     ),
     (
         (counting(3), 0, torch.tensor([0, -1], dtype=torch.int32)),

@@ -592,6 +592,7 @@ def test_logits_without_classes_are_refused(
         ([-100, 2, 99], -100, "[2]", 99),
         ([1, -100], 1, "[1]", -100),
         ([[0, 1], [2, 7]], -100, "[1, 1]", 7),
+        ([0, 4, 5], -100, "[1]", 4),  # the first is named
     ],
 )
 def test_target_that_is_no_class_is_refused(

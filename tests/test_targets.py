@@ -207,6 +207,13 @@ def test_prior_may_be_as_inexact_as_its_dtype(
     assert smooth(torch.tensor(0), num_classes, 0.3, prior).shape == (num_classes,)
 
 
+def test_prior_may_be_off_by_all_of_its_rounding() -> None:
+    rounding = 2 * torch.finfo(torch.float64).eps
+    prior = torch.tensor([0.5, 0.5 + rounding], dtype=torch.float64)
+    assert prior.sum() - 1 == rounding
+    assert smooth(torch.tensor(0), 2, 0.3, prior).shape == (2,)
+
+
 def test_prior_may_be_learned() -> None:
     prior = torch.tensor([0.5, 0.25, 0.25], requires_grad=True)
     smooth(torch.tensor([0, 1]), 3, 0.3, prior).sum().backward()
