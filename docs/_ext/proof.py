@@ -275,7 +275,7 @@ class Proof(Recording):
         global proof
         proof = self  # for the workers, which are forks
         gc.freeze()  # or each script would search all of the site for garbage
-        # One thread each: the threads of torch do not outlive a fork, and it waits for them.
+        # One thread each: those of torch do not outlive a fork, and it waits for them.
         with ProcessPoolExecutor(
             mp_context=multiprocessing.get_context("fork"),
             initializer=torch.set_num_threads,
@@ -409,7 +409,8 @@ class Proof(Recording):
         if survivors:
             self._app.statuscode = 1
         record = {
-            path: {"flipped": total[path], "caught": killed[path]} for path in sorted(total)
+            path: {"flipped": count, "caught": killed[path]}
+            for path, count in sorted(total.items())
         }
         Path(self.srcdir, "proof.json").write_text(
             json.dumps(record, indent=1) + "\n", encoding="utf-8"

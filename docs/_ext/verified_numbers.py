@@ -1,4 +1,4 @@
-"""A number in the text is one of these, each tied to what it comes from, and its source says which, after ``:=``.
+"""A number in the text is one of three, and its source says which, after ``:=``.
 
 * ``{num}`1.3883 := LabelSmoothing(0.3)(logits, target)``` is computed: the build
   evaluates the expression and compares every digit shown. It knows the names of

@@ -56,7 +56,9 @@ def check_readme(path):
         elif token.type == "inline":
             for part in token.children:
                 found = numbers(part.content)
-                report(filter(is_decimal, found) if part.type == "code_inline" else found, place)
+                if part.type == "code_inline":
+                    found = filter(is_decimal, found)
+                report(found, place)
         elif token.type == "html_block":
             report(numbers(token.content), place)
     if code:
