@@ -451,7 +451,7 @@ class Proven(SphinxDirective):
         group += [nodes.colspec(colwidth=1) for _ in head]
         group += nodes.thead("", row(head))
         group += nodes.tbody("", *map(row, rows))
-        return nodes.table("", group)
+        return nodes.table("", group, classes=["proof"])
 
 
 def sample(root, size=30, seed=0):

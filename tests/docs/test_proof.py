@@ -69,7 +69,7 @@ def test_a_page_that_is_wrong_already_proves_nothing(build: Build) -> None:
     [
         ("docs/a.md", "At 0.5, in 3 of 2026 and {num}`7 := f(8)`.", "0.5 3 7 8"),
         ("docs/a.md", "1. `x[0]`, `0.5`, $1/K$, $0.25$, float32, 2.13.0", "0.5 0.25"),
-        ("docs/a.md", "[5](https://a/9) [6](b9.md) {doc}`/9` https://a/9 7", "6 7"),
+        ("docs/a.md", "[5](https://a/9) [6](b9.md) {doc}`/9` https://a/9 7", "5 6 7"),
         ("docs/a.md", "{num}`1 := a` and `b` and 2 and {given}`3 := c`", "1 2 3"),
         ("docs/a.md", "```{testcode}\nx1 = 3e-5 * y[2]\n```\nat 4", "3e-5 2 4"),
         ("docs/a.md", "```{testoutput}\ntensor([0., 1.])\n```", "0 1"),
