@@ -32,9 +32,9 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx_gallery.gen_rst import generate_file_rst
 from verified_code import check_page, has_output
 from verified_numbers import NAME, NUMBER, ROLES, Page, is_decimal, numbers
+from verified_readme import NAMES as READMES
 from verified_readme import check_readme, printed_by
 
-README = ("README.md", "CONTRIBUTING.md")
 INCLUDED = {"CHANGELOG.md": "reference/changelog"}
 
 ALL, DECIMALS, NONE = "all", "decimals", "none"
@@ -42,7 +42,7 @@ TIE = "|".join(ROLES)
 FENCE = re.compile(
     r"^(?P<fence>`{3,})(?P<kind>\S*)[^\n]*\n(?P<body>.*?)^(?P=fence)$", re.M | re.S
 )
-RUN = {"testcode", "testoutput", "doctest", "code-cell", "console", "python", "text"}
+CODE = {"testcode", "testoutput", "doctest", "code-cell", "python", "text", "markdown"}
 # What a text holds besides words, and which of its numbers are claims.
 MARKDOWN = [
     (re.compile(rf"\{{(?:{TIE})\}}`[^`]*`"), ALL),
@@ -111,7 +111,7 @@ class Source:
         for fence in FENCE.finditer(self.text):
             self.prose(last, fence.start(), MARKDOWN)
             kind, body = fence["kind"].strip("{}"), fence.span("body")
-            if kind == "markdown" or (kind in RUN and self.runs(kind, fence["body"])):
+            if kind in CODE or (kind == "console" and has_output(fence["body"])):
                 self.code(*body)
             elif kind == "drawing":
                 self.code(fence.end("kind"), body[0])
@@ -120,9 +120,6 @@ class Source:
                 self.prose(fence.end("kind"), fence.end(), MARKDOWN)
             last = fence.end()
         self.prose(last, len(self.text), MARKDOWN)
-
-    def runs(self, kind, body):
-        return kind != "console" or has_output(body)
 
     def script(self):
         end = self.text.index('"""', 3)
@@ -188,7 +185,7 @@ def documented(tree, name=""):
 def sources(root):
     """Return every source file of the site that holds a number."""
     paths = [
-        *(root / name for name in (*README, *INCLUDED, "docs/references.bib")),
+        *(root / name for name in (*READMES, *INCLUDED, "docs/references.bib")),
         *(root / "docs").rglob("*.md"),
         *(root / "examples").rglob("*.py"),
         *(root / "examples").rglob("*.rst"),
@@ -314,7 +311,7 @@ class Proof(Recording):
         if was != now:
             warnings.append("the code prints or draws something else")
             return
-        if path in README:
+        if path in READMES:
             check_readme(self.root / path)
         elif path.endswith(".bib"):
             for name in sorted(self.env.found_docs):
