@@ -141,9 +141,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test suite."""
+    """Run the test suite, and compare the figures with their pictures."""
     install(session, "tests", "docs")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "--mpl", *session.posargs)
 
 
 @nox.session(default=False)

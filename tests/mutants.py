@@ -18,7 +18,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-MODULES = ("losses", "gather", "targets", "__main__")
+PICTURES = "--mpl tests/test_pictures.py tests/test_figures.py"
+FIGURES = "cells checks curves distributions gather pipelines style terms"
+MODULES = {
+    **{f"figures/_{name}": PICTURES for name in FIGURES.split()},
+    "losses": "tests/test_losses.py",
+    "gather": "tests/test_gather.py",
+    "targets": "tests/test_targets.py",
+    "__main__": "tests/test_main.py",
+}
 # What fails for its type says nothing of the tests, so it is not tried.
 UNTRIED = (
     "ReplaceBinaryOperator_BitOr_.*",
@@ -51,7 +59,7 @@ def mutate(root, module):
         CONFIG.format(
             module=module,
             python=sys.executable,
-            tests=f"tests/test_{module.strip('_')}.py",
+            tests=MODULES[module],
             untried=json.dumps([f"core/{name}" for name in UNTRIED]),
         )
     )

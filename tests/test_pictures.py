@@ -1,0 +1,65 @@
+"""Each figure, compared with a picture that was looked at.
+
+Draw the pictures anew, and look at them: ``nox -s tests -- tests/test_pictures.py
+--mpl-generate-path=tests/pictures``.
+"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from label_smoothing import dirac_delta, figures, uniform
+from label_smoothing.__main__ import logits, target
+
+COLUMN = target[:, None]
+CUBE = torch.arange(24).reshape(2, 3, 4)
+WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
+FALLS = torch.tensor([0.0, 9.0])
+CASES = {
+    "targets": lambda: figures.targets(target[0], 5, 0.3),
+    "targets_prior": lambda: figures.targets(target[2], 2, 0.1, torch.tensor([0.2, 0.8])),
+    "distribution": lambda: figures.distribution(dirac_delta(target, 5), "δ"),
+    "distribution_low": lambda: figures.distribution(uniform(12), "u"),
+    "distribution_13": lambda: figures.distribution(uniform(13), "u"),
+    "distribution_100": lambda: figures.distribution(uniform(100), "u"),
+    "distribution_101": lambda: figures.distribution(uniform(101), "u"),
+    "distribution_0": lambda: figures.distribution(torch.zeros(3), "p"),
+    "distribution_half": lambda: figures.distribution(uniform(2), "p"),
+    "gradient": lambda: figures.gradient(logits[0], target[0], 0.3),
+    "gradient_falls": lambda: figures.gradient(FALLS, target[1], 0.3),
+    "weighted_target": lambda: figures.weighted_target(target[0], WEIGHT, 0.3),
+    "mix": lambda: figures.mix(5, 0.3),
+    "floor": lambda: figures.floor(5, 0.3),
+    "softmax_twice": lambda: figures.softmax_twice(5),
+    "likelihood": lambda: figures.likelihood(logits, target),
+    "likelihood_one": lambda: figures.likelihood(torch.zeros(2, 1), 0 * target[:2]),
+    "half_sum": lambda: figures.half_sum(1000, 14),
+    "loss_terms": lambda: figures.loss_terms(logits, target, 0.3),
+    "loss_terms_narrow": lambda: figures.loss_terms(logits, target, 0.1),
+    "loss_terms_0": lambda: figures.loss_terms(torch.zeros(1, 1), 0 * target[:1], 0.3),
+    "padding": lambda: figures.padding(logits, torch.tensor([2, -100, 0]), 0.3),
+    "loss_pipeline": lambda: figures.loss_pipeline(logits, target),
+    "loss_pipeline_8": lambda: figures.loss_pipeline(-1e4 * torch.eye(8), torch.arange(8)),
+    "smoothed_pipeline": lambda: figures.smoothed_pipeline(logits, target, 0.3),
+    "smoothed_pipeline_8": lambda: figures.smoothed_pipeline(
+        -1e4 * torch.eye(8), torch.arange(8), 0.3
+    ),
+    "class_dimension": lambda: figures.class_dimension(logits.T, target),
+    "gather_1d": lambda: figures.gather(torch.arange(4), -1, torch.tensor([3, 0])),
+    "gather_2d": lambda: figures.gather(logits, 1, COLUMN, (1, 0)),
+    "gather_down": lambda: figures.gather(
+        logits.log_softmax(1), 0, torch.tensor([[2, 0]])
+    ),
+    "gather_3d": lambda: figures.gather(CUBE, 0, 1 - CUBE[:, :2, :3] // 12),
+    "palette": lambda: figures.palette(),
+}
+
+
+@pytest.mark.mpl_image_compare(
+    baseline_dir="pictures", style="default", savefig_kwargs={"dpi": 50}, tolerance=0.1
+)
+@pytest.mark.parametrize("draw", CASES.values(), ids=CASES)
+def test_picture(draw: Callable[[], Figure]) -> Figure:
+    return draw()
