@@ -214,6 +214,14 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Time the loss in one pass beside PyTorch's own; it takes a quiet machine."""
+    install(session)
+    threads = {"OMP_NUM_THREADS": None, "MKL_NUM_THREADS": None}
+    session.run("python", "tests/bench.py", env=threads)
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the site twice, elsewhere and at another hour: no byte may differ."""
     install_docs(session)

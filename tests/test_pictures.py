@@ -15,8 +15,14 @@ from label_smoothing.__main__ import logits, target
 
 COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)
+SECONDS = (("floor", 1e-9), ("ours", 1.5e-9), ("torch", 6e-9))
+EXTREME = -1e4 * torch.eye(8)
 WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
 FALLS = torch.tensor([0.0, 9.0])
+TIMED = [
+    {"shape": (2, k), "seconds": {n: (k * s, k * s / 1.2, k * s * 2) for n, s in SECONDS}}
+    for k in (100, 1000)
+]
 CASES = {
     "targets": lambda: figures.targets(target[0], 5, 0.3),
     "targets_prior": lambda: figures.targets(target[2], 2, 0.1, torch.tensor([0.2, 0.8])),
@@ -41,10 +47,10 @@ CASES = {
     "loss_terms_0": lambda: figures.loss_terms(torch.zeros(1, 1), 0 * target[:1], 0.3),
     "padding": lambda: figures.padding(logits, torch.tensor([2, -100, 0]), 0.3),
     "loss_pipeline": lambda: figures.loss_pipeline(logits, target),
-    "loss_pipeline_8": lambda: figures.loss_pipeline(-1e4 * torch.eye(8), torch.arange(8)),
+    "loss_pipeline_8": lambda: figures.loss_pipeline(EXTREME, torch.arange(8)),
     "smoothed_pipeline": lambda: figures.smoothed_pipeline(logits, target, 0.3),
     "smoothed_pipeline_8": lambda: figures.smoothed_pipeline(
-        -1e4 * torch.eye(8), torch.arange(8), 0.3
+        EXTREME, torch.arange(8), 0.3
     ),
     "class_dimension": lambda: figures.class_dimension(logits.T, target),
     "gather_1d": lambda: figures.gather(torch.arange(4), -1, torch.tensor([3, 0])),
@@ -53,6 +59,10 @@ CASES = {
         logits.log_softmax(1), 0, torch.tensor([[2, 0]])
     ),
     "gather_3d": lambda: figures.gather(CUBE, 0, 1 - CUBE[:, :2, :3] // 12),
+    "times": lambda: figures.times(TIMED, ["ours", "torch"]),
+    "times_of_torch": lambda: figures.times(TIMED[:1], ["ours"], "torch"),
+    "growth": lambda: figures.growth(TIMED, dim=1),
+    "peak": lambda: figures.peak({"ours": 1.0, "torch": 3.0}),
     "palette": lambda: figures.palette(),
 }
 

@@ -1,6 +1,8 @@
 """The names that an expression on a page may use: in a number, and in a drawing."""
 
+import json
 import math
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,11 @@ import torch.nn.functional as F
 import label_smoothing
 from label_smoothing import __main__ as example
 
+# What `nox -s bench` has measured.
+BENCH = json.loads((Path(__file__).parents[1] / "bench.json").read_text("utf-8"))
+
 NAMES = {
+    "bench": BENCH,
     **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
     "torch": torch,

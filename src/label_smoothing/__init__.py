@@ -1,5 +1,6 @@
 """Label smoothing in PyTorch: two losses, their targets, and torch.gather explained."""
 
+from label_smoothing.cross_entropy import CrossEntropyLoss, cross_entropy
 from label_smoothing.gather import (
     GatherExplanation,
     explain_gather,
@@ -10,9 +11,11 @@ from label_smoothing.losses import LabelSmoothing, LabelSmoothingLoss
 from label_smoothing.targets import dirac_delta, smooth, uniform
 
 __all__ = [
+    "CrossEntropyLoss",
     "GatherExplanation",
     "LabelSmoothing",
     "LabelSmoothingLoss",
+    "cross_entropy",
     "dirac_delta",
     "explain_gather",
     "gather_reference",

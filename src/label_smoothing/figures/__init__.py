@@ -38,6 +38,7 @@ from label_smoothing.figures._style import (
     palette,
 )
 from label_smoothing.figures._terms import loss_terms, padding
+from label_smoothing.figures._times import growth, peak, times
 
 __all__ = [  # noqa: RUF022  in the order of the reference
     "COLOURS",
@@ -62,5 +63,8 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "floor",
     "softmax_twice",
     "half_sum",
+    "times",
+    "growth",
+    "peak",
     "palette",
 ]

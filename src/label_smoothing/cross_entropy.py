@@ -1,0 +1,628 @@
+r"""Cross entropy and its gradient in one pass over the logits: PyTorch's own, faster.
+
+This file needs torch and nothing else: it can be copied as it stands.
+
+The gradient of the smoothed loss with respect to the logits is :math:`p - q'`. So when
+the loss is known its gradient is as good as known too: both need :math:`p`, and
+:math:`p` is the one thing that takes time. :func:`cross_entropy` writes :math:`p` into
+the memory of the gradient, reads the loss off it, and turns it into :math:`p - q'` where
+it lies, a chunk of rows at a time, so that a chunk never leaves the cache.
+"""
+
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn import _reduction
+
+REDUCTIONS = ("none", "mean", "sum")
+CHUNK = 2**20  # elements: with their gradient 8 MiB in float32, for the cache to hold
+SMALL = 2**15  # elements
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    r"""Compute what :func:`torch.nn.functional.cross_entropy` computes, in one pass.
+
+    For class indices :math:`y` the loss of a row with :math:`p = \mathrm{softmax}(z)` is
+
+    .. math:: \ell = (1-\varepsilon)\,w_y\,(-\log p_y)
+              + \frac{\varepsilon}{K} \sum_{k=1}^{K} w_k\,(-\log p_k),
+
+    and ``"mean"`` divides the sum by :math:`\sum_n w_{y_n}`. For probabilities :math:`q`
+    it is :math:`-\sum_k w_k\,q'(k) \log p_k` with
+    :math:`q' = (1-\varepsilon)\,q + \varepsilon/K`, and ``"mean"`` divides by the number
+    of rows.
+
+    Parameters
+    ----------
+    input : torch.Tensor
+        The logits, floating point of 16 bits or more, shape (K,), (N, K) or
+        (N, K, d1, ...). They are never written to.
+    target : torch.Tensor
+        Class indices of dtype torch.int64 or torch.uint8, shape (), (N,) or
+        (N, d1, ...); or probabilities, floating point, in the shape of ``input``.
+    weight : torch.Tensor, optional
+        One weight :math:`w_k` per class, shape (K,), floating point.
+    size_average, reduce : bool, optional
+        Deprecated, as in PyTorch: the names of ``reduction`` before it had one.
+    ignore_index : int, default: -100
+        A class index with this value adds nothing to the loss, nor to the mean.
+    reduction : str, default: "mean"
+        ``"none"``, ``"mean"`` or ``"sum"``.
+    label_smoothing : float, default: 0.0
+        The :math:`\varepsilon` above, ``0 <= label_smoothing <= 1``.
+
+    Returns
+    -------
+    torch.Tensor
+        The loss in nats, in the dtype of ``input``, or under :class:`torch.autocast` in
+        float32 at least.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a wrong type.
+    ValueError
+        If ``label_smoothing`` or ``reduction`` is not one of the values above, if shapes
+        do not fit, or if probabilities come with an ``ignore_index``.
+    IndexError
+        If a class index is neither a class nor ``ignore_index``. It is looked for in
+        plain tensors on the CPU only: on a GPU the host would have to wait.
+
+    See Also
+    --------
+    CrossEntropyLoss : the same as a module.
+    LabelSmoothingLoss : spelled out, with a ``weight`` that rescales the first term only.
+
+    Notes
+    -----
+    It differs from PyTorch in this:
+
+    - In half precision all sums are kept in float32. PyTorch's sum over rows and classes
+      overflows float16.
+    - A negative ``label_smoothing`` is refused, and so is nan. PyTorch takes both for no
+      smoothing.
+    - ``weight`` may have any floating-point dtype.
+
+    The gradient is computed along with the loss, into one buffer as large as the logits.
+    Without a gradient to compute (under :func:`torch.no_grad`, or if no logit requires
+    one) there is no such buffer. For float16 the gradient is computed in the backward
+    pass, since there the scale of the loss is known that keeps it in range.
+
+    Second derivatives, gradients of probabilities, ``torch.compile`` and the transforms
+    of ``torch.func`` take PyTorch's own way, and so do inputs of fewer than 32,768
+    logits in float32 or float64: there a call costs more than its exponentials.
+
+    References
+    ----------
+    :cite:t:`szegedy2016`, section 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import cross_entropy
+    >>> logits = torch.tensor([[0, 0.2, 0.7, 0.1, 0],
+    ...                        [0, 0.9, 0.2, 0.2, 1],
+    ...                        [1, 0.2, 0.7, 0.9, 1]], requires_grad=True)
+    >>> target = torch.tensor([2, 1, 0])
+    >>> loss = cross_entropy(logits, target, label_smoothing=0.3)
+    >>> loss.detach()
+    tensor(1.3883)
+    >>> loss.backward()
+    >>> logits.grad[0]
+    tensor([ 0.0326,  0.0442, -0.1475,  0.0381,  0.0326])
+    """
+    try:
+        # A small input leaves nothing to save, and a call costs more than its sums.
+        if (
+            input.dim() > 1
+            and 0 < input.numel() < SMALL
+            and input.dtype in (torch.float32, torch.float64)
+            and (weight is None or weight.is_floating_point())
+            and reduction in REDUCTIONS
+            and type(label_smoothing) in (float, int)
+            and 0 <= label_smoothing <= 1
+        ):
+            return F.cross_entropy(
+                input,
+                target,
+                weight,
+                size_average,
+                ignore_index,
+                reduce,
+                reduction,
+                label_smoothing,
+            )
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        pass  # what is wrong is said below
+    if size_average is not None or reduce is not None:
+        reduction = _reduction.legacy_get_string(size_average, reduce)
+    _check_options(ignore_index, reduction, label_smoothing)
+    _check_tensors(input, target, weight, ignore_index)
+    smoothing = float(label_smoothing)
+    if target.dtype == torch.uint8:
+        target = target.long()  # -100 is 156 in eight bits
+    if input.dim() > 1:
+        return _dispatch(input, target, weight, ignore_index, reduction, smoothing)
+    row, one = input.unsqueeze(0), target.unsqueeze(0)
+    loss = _dispatch(row, one, weight, ignore_index, reduction, smoothing)
+    return loss.squeeze(0) if reduction == "none" else loss
+
+
+class CrossEntropyLoss(nn.CrossEntropyLoss):
+    """:class:`torch.nn.CrossEntropyLoss` in one pass over the logits.
+
+    Parameters, shapes and results are those of PyTorch's module, and of
+    :func:`cross_entropy`, which says where the two differ.
+
+    Parameters
+    ----------
+    weight : torch.Tensor, optional
+        One weight per class, shape (K,), floating point; a buffer of the module.
+    size_average, reduce : bool, optional
+        Deprecated, as in PyTorch.
+    ignore_index : int, default: -100
+        A class index with this value adds nothing to the loss, nor to the mean.
+    reduction : str, default: "mean"
+        ``"none"``, ``"mean"`` or ``"sum"``.
+    label_smoothing : float, default: 0.0
+        The weight of the uniform distribution, ``0 <= label_smoothing <= 1``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`cross_entropy`, for the arguments that are given here.
+
+    See Also
+    --------
+    cross_entropy : the same as a function.
+
+    References
+    ----------
+    :cite:t:`szegedy2016`, section 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from label_smoothing import CrossEntropyLoss
+    >>> logits = torch.tensor([[0, 0.2, 0.7, 0.1, 0],
+    ...                        [0, 0.9, 0.2, 0.2, 1],
+    ...                        [1, 0.2, 0.7, 0.9, 1]])
+    >>> target = torch.tensor([2, 1, 0])
+    >>> CrossEntropyLoss(label_smoothing=0.3)(logits, target)
+    tensor(1.3883)
+    >>> torch.nn.CrossEntropyLoss(label_smoothing=0.3)(logits, target)
+    tensor(1.3883)
+    """
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        _check_options(ignore_index, reduction, label_smoothing)
+        _check_weight(weight)
+        super().__init__(
+            weight, size_average, ignore_index, reduce, reduction, label_smoothing
+        )
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+
+def _dispatch(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+) -> Tensor:
+    call = input, target, weight, ignore_index, reduction, smoothing
+    tensors = (input, target) if weight is None else (input, target, weight)
+    if (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or any(tensor.requires_grad for tensor in tensors[1:])
+        or not all(map(_is_plain, tensors))
+    ):
+        return _derived(*call)
+    if input.requires_grad and torch.is_grad_enabled():
+        loss: Tensor = _OnePass.apply(*call)  # type: ignore[no-untyped-call]
+        return loss
+    return _compute(*call, with_grad=False)[0]
+
+
+def _derived(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+) -> Tensor:
+    """Compute the loss with PyTorch's own, which it can derive, map and compile."""
+    dtype = _wide(input)
+    loss = F.cross_entropy(
+        input.to(dtype),
+        target,
+        None if weight is None else weight.to(dtype),
+        ignore_index=ignore_index,
+        reduction=reduction,
+        label_smoothing=smoothing,
+    )
+    return loss.to(_result_dtype(input, target, weight))
+
+
+class _OnePass(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, *rest: Any) -> Tensor:
+        target, weight, *ctx.options = rest
+        ctx.save_for_backward(input, target, weight)
+        # A gradient that is divided by N before it is scaled may leave float16.
+        with_grad = input.dtype != torch.float16
+        loss, ctx.grad = _compute(input, *rest, with_grad=with_grad)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        # Scaled in place, the buffer serves once.
+        grad, ctx.grad = ctx.grad, None
+        again = torch.is_grad_enabled()  # create_graph=True
+        if again or not _is_plain(outer):
+            input, *rest = ctx.saved_tensors
+            with torch.enable_grad():
+                loss = _derived(input, *rest, *ctx.options)
+            (grad,) = torch.autograd.grad(loss, input, outer, create_graph=again)
+        elif grad is None:
+            call = *ctx.saved_tensors, *ctx.options
+            _, grad = _compute(*call, with_grad=True, outer=outer)
+        elif outer.dim():
+            grad.mul_(outer.unsqueeze(1))
+        elif outer.device.type != "cpu" or outer.item() != 1:
+            grad.mul_(outer)
+        return grad, None, None, None, None, None
+
+
+def _compute(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    *,
+    with_grad: bool,
+    outer: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Return the loss, and its gradient with respect to the input, times ``outer``."""
+    dtype = _result_dtype(input, target, weight)
+    if weight is not None:
+        weight = weight.detach().to(_wide(input))
+    ignored = None
+    if target.is_floating_point():
+        count: int | Tensor = target.numel() // target.shape[1]
+    else:
+        ignored = _ignored(target, input.shape[1], ignore_index)
+        if ignored is not None:
+            target = target.masked_fill(ignored, 0)
+        target = target.unsqueeze(1)
+        count = _count(target, ignored, weight)
+    grad = None
+    scale: float | Tensor = 1.0
+    if with_grad:
+        grad = torch.empty_like(input, memory_format=torch.contiguous_format)
+        if reduction == "mean":
+            scale = 1 / (count or 1 if isinstance(count, int) else count.to(_wide(input)))
+        if outer is not None:
+            outer = outer.to(_wide(input))
+            scale = scale * (outer.unsqueeze(1) if outer.dim() else outer)
+        if ignored is not None:
+            scale = _as_tensor(scale, input).expand(target.shape)
+            scale = scale.masked_fill(ignored.unsqueeze(1), 0)
+    rule = _of_probabilities if target.is_floating_point() else _of_classes
+    loss = rule(input, target, weight, smoothing, scale, grad)
+    if ignored is not None:
+        loss.masked_fill_(ignored, 0)
+    if reduction != "none":
+        loss = loss.sum()
+    if reduction == "mean":
+        loss = loss / count
+    return loss.to(dtype), grad
+
+
+def _of_classes(
+    input: Tensor,
+    index: Tensor,
+    weight: Tensor | None,
+    smoothing: float,
+    scale: float | Tensor,
+    grad: Tensor | None,
+) -> Tensor:
+    """Return the loss of each row, and write its gradient times ``scale``.
+
+    With ``alpha`` for the true class and ``beta`` for every class, the loss is
+    alpha (-log p_y) + sum_k beta_k (-log p_k), and its gradient with respect to z is
+    (alpha + sum_k beta_k) p - alpha delta - beta.
+    """
+    beta = smoothing / input.shape[1]
+    alpha: float | Tensor = 1 - smoothing
+    total: float | Tensor = smoothing  # of beta
+    if weight is not None:
+        alpha, total = alpha * weight[index], beta * weight.sum()
+    slope = (alpha + total) * scale
+    peak, shift = (_as_tensor(-x * scale, input) for x in (alpha, beta))
+    # With p at hand one number of each row gives its loss; see _from_probs.
+    once = grad is not None and grad.device.type == "cpu"
+    picked, sums = [], []
+    for part, z, p in _chunks(input, grad):
+        y = index[part]
+        (torch.softmax if once else torch.log_softmax)(z, 1, out=p)
+        picked.append(p.gather(1, y))
+        if smoothing:
+            sums.append(_class_sum(z if once else p, weight))
+        if grad is None:
+            continue
+        if not once:
+            p.exp_()
+        if isinstance(slope, float):
+            torch.add(shift, p, alpha=slope, out=p)
+        elif weight is None:
+            torch.addcmul(_cut(shift, part), p, _cut(slope, part), out=p)
+        else:
+            p.mul_(_cut(slope, part))
+            p.addcmul_(_cut(shift, part), _along_classes(weight, p))
+        p.scatter_add_(1, y, _cut(peak, part).expand(y.shape))
+    read = torch.cat(picked), torch.cat(sums) if smoothing else None
+    if once:
+        hard, flat = _from_probs(input, index, weight, beta, total, *read)
+    else:
+        hard, flat = -read[0], None if read[1] is None else -beta * read[1]
+    # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
+    loss = alpha * hard if flat is None else alpha * hard + flat
+    return loss.squeeze(1)
+
+
+def _from_probs(
+    input: Tensor,
+    index: Tensor,
+    weight: Tensor | None,
+    beta: float,
+    total: float | Tensor,
+    probs: Tensor,
+    sums: Tensor | None,
+) -> tuple[Tensor, Tensor | None]:
+    """Return -log p_y and sum_k beta_k (-log p_k), given p_y and the sum of the logits.
+
+    The latter follows from log sum_k exp z_k = z_y - log p_y.
+    """
+    logs, flat, info = probs.log(), None, torch.finfo(probs.dtype)
+    # Digits are lost if p_y underflows, or if the logits stand far from zero. Of nan and
+    # of sums that overflow, the negation is true.
+    kept = probs > info.tiny / info.eps
+    if sums is not None:
+        flat = (input.gather(1, index) - logs).mul_(total).sub_(sums, alpha=beta)
+        kept &= sums.abs_().mul_(beta / 64) < flat
+    hard = logs.neg_()
+    if kept.all():
+        return hard, flat
+    rows = (~kept.squeeze(1)).nonzero()
+    step = max(1, CHUNK // input.shape[1])
+    for start in range(0, len(rows), step):
+        at = rows[start : start + step].unbind(1)
+        log_probs = input.movedim(1, -1)[at].to(probs.dtype).log_softmax(1)
+        y = index.movedim(1, -1)[at]
+        hard.movedim(1, -1)[at] = -log_probs.gather(1, y)
+        if flat is not None:
+            flat.movedim(1, -1)[at] = -beta * _class_sum(log_probs, weight)
+    return hard, flat
+
+
+def _of_probabilities(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    smoothing: float,
+    scale: float | Tensor,
+    grad: Tensor | None,
+) -> Tensor:
+    """Return the loss of each row, and write its gradient times ``scale``."""
+    losses, scale = [], _as_tensor(scale, input)
+    for part, z, p in _chunks(input, grad):
+        q = (1 - smoothing) * target[part].to(p.dtype) + smoothing / z.shape[1]
+        if weight is not None:
+            q *= _along_classes(weight, z)
+        torch.log_softmax(z, 1, out=p)
+        losses.append(-(q * p).sum(1))
+        if grad is not None:
+            p.exp_().mul_(q.sum(1, keepdim=True)).sub_(q).mul_(_cut(scale, part))
+    return torch.cat(losses)
+
+
+def _chunks(input: Tensor, grad: Tensor | None) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yield rows, their logits, and where to work: in the gradient, if it is wide."""
+    dtype = _wide(input)
+    rows = max(1, CHUNK * len(input) // max(1, input.numel()))
+    work = grad if grad is not None and grad.dtype == dtype else None
+    if work is None:
+        size = min(rows, len(input)), *input.shape[1:]
+        room = torch.empty(size, dtype=dtype, device=input.device)
+    for start in range(0, max(1, len(input)), rows):
+        part = slice(start, start + rows)
+        z = input[part].to(dtype)
+        if work is not None:
+            yield part, z, work[part]
+            continue
+        yield part, z, room[: len(z)]
+        if grad is not None:
+            grad[part] = room[: len(z)]
+
+
+def _as_tensor(values: float | Tensor, input: Tensor) -> Tensor:
+    return torch.as_tensor(values, dtype=_wide(input), device=input.device)
+
+
+def _cut(values: Tensor, part: slice) -> Tensor:
+    return values[part] if values.dim() else values
+
+
+def _class_sum(values: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return values.sum(1, keepdim=True)
+    return torch.einsum("nk...,k->n...", values, weight).unsqueeze(1)
+
+
+def _along_classes(weight: Tensor, values: Tensor) -> Tensor:
+    return weight.reshape(-1, *[1] * (values.dim() - 2))
+
+
+def _count(index: Tensor, ignored: Tensor | None, weight: Tensor | None) -> Tensor | int:
+    """Return what the mean divides by."""
+    if weight is None:
+        return index.numel() if ignored is None else (~ignored).sum()
+    weights = weight[index.squeeze(1)]
+    total = (weights if ignored is None else weights.masked_fill(ignored, 0)).sum()
+    return total.where(total != 0, torch.nan)  # in PyTorch one of the two means is 0/0
+
+
+def _ignored(target: Tensor, num_classes: int, ignore_index: int) -> Tensor | None:
+    """Say which targets are ignored, if any can be; see that all others are classes."""
+    if not _is_plain(target) or target.device.type != "cpu":
+        return target == ignore_index
+    if target.numel() == 0:
+        return None
+    low, high = (int(value) for value in target.aminmax())
+    if 0 <= low <= high < num_classes and not low <= ignore_index <= high:
+        return None
+    ignored = target == ignore_index
+    wrong = ((target < 0) | (target >= num_classes)) & ~ignored
+    if wrong.any():
+        at = wrong.nonzero()[0].tolist()
+        raise IndexError(
+            f"target{at} is {target[tuple(at)].item()}, expected "
+            f"0 <= target < {num_classes} or ignore_index={ignore_index}"
+        )
+    return ignored
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    # What torch.func wraps has no values of its own, and a subclass may have none.
+    return (
+        type(tensor) in (Tensor, nn.Parameter)
+        and torch.func.debug_unwrap(tensor) is tensor
+        and not torch._C._functorch.is_legacy_batchedtensor(tensor)  # is_grads_batched
+        and forward_ad.unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
+    )
+
+
+def _wide(input: Tensor) -> torch.dtype:
+    return torch.promote_types(input.dtype, torch.float32)
+
+
+def _result_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
+    dtype, device = input.dtype, input.device.type
+    if target.is_floating_point():
+        dtype = torch.promote_types(dtype, target.dtype)
+        if weight is not None:
+            dtype = torch.promote_types(dtype, weight.dtype)
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.promote_types(dtype, torch.float32)
+    return dtype
+
+
+def _kind(x: object) -> object:
+    return x.dtype if isinstance(x, Tensor) else type(x).__name__
+
+
+def _check_options(ignore_index: int, reduction: str, label_smoothing: float) -> None:
+    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
+        raise TypeError(f"ignore_index must be an int, got {type(ignore_index).__name__}")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
+    if not isinstance(label_smoothing, Real):
+        raise TypeError(
+            f"label_smoothing must be a number, got {type(label_smoothing).__name__}"
+        )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(
+            f"label_smoothing must satisfy 0 <= label_smoothing <= 1, "
+            f"got {label_smoothing}"
+        )
+
+
+def _check_weight(weight: Tensor | None, num_classes: int | None = None) -> None:
+    if weight is None:
+        return
+    if not isinstance(weight, Tensor) or not weight.is_floating_point():
+        raise TypeError(f"weight must be a floating-point tensor, got {_kind(weight)}")
+    if weight.dim() != 1 or num_classes not in (None, len(weight)):
+        expected = "(num_classes,)" if num_classes is None else f"({num_classes},)"
+        raise ValueError(
+            f"weight must have shape {expected}, one weight per class, "
+            f"got {tuple(weight.shape)}"
+        )
+
+
+def _check_tensors(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+) -> None:
+    if not isinstance(input, Tensor) or not input.is_floating_point():
+        raise TypeError(f"input must be floating point, got {_kind(input)}")
+    if input.dtype.itemsize == 1:
+        raise TypeError(f"input must have 16 bits or more, got {input.dtype}")
+    if input.dim() == 0:
+        raise ValueError("input must have shape (K,), (N, K) or (N, K, d1, ...), got ()")
+    shape = tuple(input.shape)
+    dim = min(1, input.dim() - 1)
+    if shape[dim] == 0:
+        raise ValueError(f"input must have at least one class, got shape {shape}")
+    _check_weight(weight, shape[dim])
+    if not isinstance(target, Tensor):
+        raise TypeError(f"target must be a tensor, got {_kind(target)}")
+    if target.is_floating_point():
+        if tuple(target.shape) != shape:
+            raise ValueError(
+                f"target must hold probabilities in the shape {shape} of input, "
+                f"got shape {tuple(target.shape)}"
+            )
+        if ignore_index >= 0:
+            raise ValueError(
+                f"ignore_index needs class indices as target, got ignore_index="
+                f"{ignore_index} and probabilities"
+            )
+        return
+    if target.dtype not in (torch.int64, torch.uint8):
+        raise TypeError(
+            f"target must hold class indices of dtype torch.int64 or torch.uint8, or "
+            f"floating-point probabilities, got {target.dtype}"
+        )
+    expected = shape[:dim] + shape[dim + 1 :]
+    if tuple(target.shape) != expected:
+        raise ValueError(
+            f"target must have shape {expected} for input of shape {shape} with the "
+            f"classes in dimension {dim}, got {tuple(target.shape)}"
+        )

@@ -1,0 +1,204 @@
+"""What the loss in one pass costs, beside PyTorch's own."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from label_smoothing.figures._style import INK, LINE, MUTED, WIDTH, finish, note, styled
+
+NAMES = {
+    "floor": "torch.exp",
+    "ours": "label_smoothing.cross_entropy",
+    "compiled": "torch.compile(F.cross_entropy)",
+    "hard": "F.cross_entropy, ε = 0",
+    "torch": "F.cross_entropy",
+    "linear": "F.linear_cross_entropy",
+}
+
+
+class Case(TypedDict):
+    """What was timed on logits of one shape: median, least and most, in seconds."""
+
+    shape: Sequence[int]
+    seconds: Mapping[str, Sequence[float]]
+
+
+@styled
+def times(
+    cases: Sequence[Case], contestants: Sequence[str], unit: str = "floor"
+) -> Figure:
+    """Draw how long each contestant takes, as a multiple of the time of one of them.
+
+    Parameters
+    ----------
+    cases : sequence of dict
+        Each has a ``"shape"``, that of the logits, and ``"seconds"``: for the unit and
+        each contestant the median, the least and the most.
+    contestants : sequence of str
+        Which to draw: ``"ours"``, ``"torch"``, ``"hard"`` (without smoothing),
+        ``"compiled"``, ``"linear"`` (PyTorch's loss with the last layer in it).
+    unit : str, default: "floor"
+        What to measure by: a contestant, or the floor, the time of one
+        :func:`torch.exp`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row of bars for each shape.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> seconds = {"floor": [2, 2, 3], "ours": [3, 2, 4], "torch": [9, 8, 9]}
+    >>> case = {"shape": [128, 1000], "seconds": seconds}
+    >>> figure = figures.times([case], ["ours", "torch"])
+    >>> print(fill(figure.get_label()))
+    Bars of the time, as a multiple of one torch.exp. 128 × 1000:
+    label_smoothing.cross_entropy 1.50, F.cross_entropy 4.50.
+    """
+    if not cases or not contestants:
+        raise ValueError(
+            f"there must be cases and contestants to draw, "
+            f"got {len(cases)} and {len(contestants)}"
+        )
+    each, gap = 0.25, 0.55  # inches: a bar, and the shape above its bars
+    height = len(cases) * (each * len(contestants) + gap) + 0.15
+    figure, ax = plt.subplots(figsize=(WIDTH, height))
+    figure.subplots_adjust(0.02, 0.02, 0.98, 1)
+    ax.set_axis_off()
+    ratios = [
+        {
+            name: case["seconds"][name][0] / case["seconds"][unit][0]
+            for name in contestants
+        }
+        for case in cases
+    ]
+    most = max(max(row.values()) for row in ratios)
+    y, said = 0.0, []
+    for case, row in zip(cases, ratios, strict=True):
+        size = " × ".join(map(str, case["shape"]))
+        ax.text(0, y + 0.3, size, color=INK, va="center", fontsize=13)
+        y += gap
+        for name, ratio in row.items():
+            colour = INK if name == "ours" else MUTED
+            ax.barh(y, ratio, color=colour, height=0.7 * each)
+            text = f"{ratio:.2f}  {NAMES[name]}"
+            note(ax, text, (ratio, y), (5, 0), colour, va="center", fontsize=10)
+            y += each
+        numbers = ", ".join(f"{NAMES[name]} {ratio:.2f}" for name, ratio in row.items())
+        said.append(f"{size}: {numbers}")
+    ax.axvline(1, color=LINE, lw=1, zorder=0)
+    ax.set(xlim=(0, 1.75 * most), ylim=(y, 0))
+    return finish(
+        figure,
+        f"Bars of the time, as a multiple of one {NAMES[unit]}. {'; '.join(said)}.",
+    )
+
+
+@styled
+def growth(cases: Sequence[Case], dim: int) -> Figure:
+    """Draw the time against one size of the logits, on logarithmic scales.
+
+    Parameters
+    ----------
+    cases : sequence of dict
+        As in :func:`times`, for logits (N, K) that differ in one size only.
+    dim : int
+        Which size changes: 0 for N, 1 for K.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line for each contestant, with the range of its times.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two cases.
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> cases = [
+    ...     {"shape": [8, 10], "seconds": {"floor": [1e-5, 1e-5, 2e-5]}},
+    ...     {"shape": [8, 100], "seconds": {"floor": [1e-4, 1e-4, 2e-4]}},
+    ... ]
+    >>> figures.growth(cases, dim=1).get_label()
+    'Lines of the time against K, from 10 to 100, with N = 8. torch.exp takes 0.0001 s.'
+    """
+    if len(cases) < 2:
+        raise ValueError(f"there must be two cases or more to draw, got {len(cases)}")
+    sizes = [case["shape"][dim] for case in cases]
+    names = list(cases[0]["seconds"])
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.8), layout="constrained")
+    for name in names:
+        colour = {"ours": INK, "floor": LINE}.get(name, MUTED)
+        median, least, most = zip(*(case["seconds"][name] for case in cases), strict=True)
+        ax.plot(sizes, median, color=colour, lw=2.5 if name == "ours" else 1.5)
+        ax.fill_between(sizes, least, most, color=colour, alpha=0.25, lw=0)
+        # A line rises to the right: there is room over its end, and below its start.
+        below = name == "floor"
+        at, offset, ha = (0, (6, -14), "left") if below else (-1, (-4, 9), "right")
+        ink = MUTED if below else colour
+        point = sizes[at], median[at]
+        note(ax, NAMES[name], point, offset, ink, ha=ha, va="center", fontsize=10)
+    letter, other = ("K", "N") if dim else ("N", "K")
+    ax.set(xscale="log", yscale="log", xlabel=f"${letter}$", ylabel="s")
+    last = cases[-1]
+    ends = ", ".join(
+        f"{NAMES[name]} takes {last['seconds'][name][0]:.2g} s" for name in names
+    )
+    return finish(
+        figure,
+        f"Lines of the time against {letter}, from {sizes[0]} to {sizes[-1]}, with "
+        f"{other} = {last['shape'][1 - dim]}. {ends}.",
+    )
+
+
+@styled
+def peak(sizes: Mapping[str, float]) -> Figure:
+    """Draw how far memory rises in a forward and a backward pass.
+
+    Parameters
+    ----------
+    sizes : mapping of str to float
+        For each contestant of :func:`times` the rise, as a multiple of the
+        memory of the logits.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A bar for each contestant.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+
+    Examples
+    --------
+    >>> from label_smoothing import figures
+    >>> figures.peak({"ours": 1.0, "torch": 3.0}).get_label()[-65:]
+    'logits. label_smoothing.cross_entropy 1.00, F.cross_entropy 3.00.'
+    """
+    if not sizes:
+        raise ValueError(f"there must be sizes to draw, got {sizes}")
+    figure, ax = plt.subplots(figsize=(WIDTH, 0.3 * len(sizes) + 0.1))
+    figure.subplots_adjust(0.02, 0, 0.98, 1)
+    ax.set_axis_off()
+    for y, (name, size) in enumerate(sizes.items()):
+        colour = INK if name == "ours" else MUTED
+        ax.barh(y, size, color=colour, height=0.6)
+        text = f"{size:.2f}  {NAMES[name]}"
+        note(ax, text, (size, y), (5, 0), colour, va="center", fontsize=10)
+    ax.set(xlim=(0, 1.75 * max(sizes.values())), ylim=(len(sizes) - 0.5, -0.5))
+    said = ", ".join(f"{NAMES[name]} {size:.2f}" for name, size in sizes.items())
+    return finish(figure, f"Bars of memory, as a multiple of the logits. {said}.")
