@@ -1,4 +1,6 @@
 import ast
+import inspect
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,12 +57,33 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             )
             for smoothing in (0.0, 0.1, 0.3, 0.7)
         ),
-        (lambda: figures.distribution(uniform(1000), "u"), "0.001 and so on."),
+        *(  # q' is 0.5 and one or two units in its last place
+            (
+                lambda smoothing=smoothing: figures.gradient(
+                    torch.zeros(2), target[2], smoothing
+                ),
+                "the gradient is 0: a step against it leaves the logit as it is.",
+            )
+            for smoothing in (1 - 2**-23, 1 - 2**-22)
+        ),
+        (
+            lambda: figures.gradient(logits[2], target[2], 0.3),
+            "Elsewhere the gradient is at most 0.1842.",
+        ),
+        (
+            lambda: figures.distribution(uniform(12), "u"),
+            f"0: {', '.join(['0.08333'] * 12)}.",
+        ),
+        (
+            lambda: figures.distribution(uniform(13), "u"),
+            f"Row 0: {', '.join(['0.07692'] * 12)} and so on.",
+        ),
         (
             lambda: figures.distribution(dirac_delta(target, 5), "δ"),
-            "Row 1: 0, 1, 0, 0, 0",
+            "Row 1: 0, 1, 0, 0, 0; Row 2: 1, 0, 0, 0, 0.",
         ),
         (lambda: figures.mix(5, 0.3), "At ε = 0.3 they stand at 0.76 and 0.06."),
+        (lambda: figures.mix(2, 0.3), "At ε = 0.3 they stand at 0.85 and 0.15."),
         (
             lambda: figures.loss_terms(logits, target, 0.3),
             "Row 2: 0.9868 from δ plus 0.4949 from u gives 1.482.",
@@ -95,6 +118,10 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "The largest p* is 0.4535, at class 4.",
         ),
         (
+            lambda: figures.weighted_target(target[0], WEIGHT - 1, 0.3),
+            "q' is 0.76 and p* is 0. The largest p* is 1, at class 4.",
+        ),
+        (
             lambda: figures.padding(logits, PADDED, 0.3),
             "Row 0: 0.8029 from δ plus 0.4941 from u gives 1.297. "
             "Row 1 is ignored: an outline of 0.5082 from u, and no loss. Row 2:",
@@ -126,7 +153,7 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             lambda: figures.half_sum(1000, 14),
             "from 1 to 14, and a line at 65504. From N = 10 on it is inf.",
         ),
-        (lambda: figures.half_sum(10, 3), "and a line at 65504."),
+        (lambda: figures.half_sum(10, 1), "from 1 to 1, and a line at 65504."),
         (figures.palette, "The colours of δ, u, q', p."),
     ],
 )
@@ -145,8 +172,19 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
         (lambda: figures.distribution(logits, "z"), "symbol must be one of .* got 'z'"),
         (lambda: figures.distribution(CUBE, "u"), r"got \(2, 3, 4\)"),
         (lambda: figures.mix(1, 0.3), "num_classes must be an int of at least 2, got 1"),
-        (lambda: figures.floor(5, 0.0), "0 < smoothing < 1, got 0.0"),
+        *(
+            (
+                lambda smoothing=smoothing: figures.floor(5, smoothing),
+                f"0 < smoothing < 1, got {smoothing}",
+            )
+            for smoothing in (-0.1, 0.0, 1.0, 1.5)
+        ),
         (lambda: figures.loss_terms(logits[0], target[0], 0.3), r"got \(5,\) and \(\)"),
+        (
+            lambda: figures.loss_terms(CUBE, target[:2], 0.3),
+            r"got \(2, 3, 4\) and \(2,\)",
+        ),
+        (lambda: figures.loss_terms(WEIGHT[:3], target, 0.3), r"got \(3,\) and \(3,\)"),
         (
             lambda: figures.loss_pipeline(torch.zeros(9, 9), torch.zeros(9).long()),
             "at most 8 by 8 to draw, got 9 by 9",
@@ -169,6 +207,13 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
             "at most 8 by 4 to draw, got 5 by 5",
         ),
         (lambda: figures.half_sum(1, 3), "num_classes must be an int of at least 2"),
+        *(
+            (
+                lambda rows=rows: figures.half_sum(10, rows),
+                f"rows must be a positive int, got {rows}",
+            )
+            for rows in (0, -1, 2.0)
+        ),
         (lambda: figures.softmax_twice(1), "num_classes must be an int of at least 2"),
         (lambda: figures.floor(2.0, 0.3), "num_classes must be an int .* got 2.0"),
         (lambda: figures.gather(CUBE[None], 0, CUBE[None] * 0), "at most 3 dimensions"),
@@ -238,7 +283,7 @@ def test_nothing_to_draw(draw: Callable[[], Figure], message: str) -> None:
 
 
 def test_weights_that_leave_nothing_to_minimise() -> None:
-    for weight in (0 * WEIGHT, -WEIGHT, WEIGHT / 0):
+    for weight in (0 * WEIGHT, -WEIGHT, WEIGHT / 0, 2 * WEIGHT - 3):
         with pytest.raises(ValueError, match="must have a positive sum"):
             figures.weighted_target(target[0], weight, 0.3)
 
@@ -274,17 +319,19 @@ def test_logits_of_a_model_in_training_can_be_drawn(
         lambda: figures.loss_terms(torch.zeros(2, 1), torch.zeros(2).long(), 0.3),
         lambda: figures.loss_terms(logits, target, 0.0),
         lambda: figures.padding(logits, torch.full((3,), -100), 0.0),
+        lambda: figures.padding(torch.zeros(2, 1), torch.tensor([0, -100]), 0.3),
         lambda: figures.likelihood(torch.zeros(2, 1), torch.zeros(2).long()),
         lambda: figures.gradient(torch.zeros(1), target[2], 0.3),
         lambda: figures.targets(target[0], 1000, 0.3),
         lambda: figures.targets(target[2], 1, 0.3),
+        lambda: figures.distribution(-uniform(3), "p"),
     ],
 )
 def test_the_edges_of_what_can_be_drawn(draw: Callable[[], Figure]) -> None:
     draw().draw_without_rendering()
 
 
-@pytest.mark.parametrize("cell", [(3, 0), (0,), (-1, 0)])
+@pytest.mark.parametrize("cell", [(3, 0), (4, 0), (0,), (0, 0, 0), (-1, 0)])
 def test_a_cell_that_is_none(cell: tuple[int, ...]) -> None:
     with pytest.raises(IndexError, match=r"cell must be a cell of index, shape \(3, 1\)"):
         figures.gather(logits, 1, COLUMN, cell)
@@ -356,6 +403,12 @@ def test_bars_below_each_other_share_a_scale(draw: Callable[[], Figure]) -> None
     assert units == pytest.approx([units[0]] * len(units))
 
 
+def test_who_zooms_into_one_chart_zooms_into_all() -> None:
+    figure = figures.targets(target[0], 5, 0.3)
+    figure.axes[1].set_xlim(1, 2)
+    assert [ax.get_xlim() for ax in figure.axes] == 3 * [(1, 2)]
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -390,6 +443,8 @@ def test_numbers_over_bars_have_at_most_four_decimals() -> None:
     assert numbers(weight) == ["1", "1", "1", "1", "13"]
     (ax,) = figures.distribution(torch.tensor([0.99999, 1e-5]), "p").axes
     assert numbers(ax) == ["1", "0"]
+    *_, grad = figures.gradient(torch.tensor([12.0, 0.0]), target[2], 0.0).axes
+    assert numbers(grad) == ["0", "0"]  # never minus zero
 
 
 @pytest.mark.parametrize("num_classes", [2, 5, 8, 12, 13, 1000])
@@ -471,6 +526,9 @@ def test_lines_stand_where_their_numbers_say() -> None:
     (best,), (least,) = curve(ax, 3)
     x, y = curve(ax, 2)  # from the mark down to the axis
     assert (x.tolist(), y.tolist()) == ([best, best], [least, 0])
+    (ax,) = figures.mix(5, 0.3).axes
+    x, y = curve(ax, 2)  # through both marks
+    assert (x.tolist(), y.tolist()) == ([0.3, 0.3], [0, 1])
 
 
 def test_the_outline_is_the_uniform_term() -> None:
@@ -633,6 +691,8 @@ def test_gather_fills_the_cell_that_is_picked() -> None:
         (logits, "0.9"),
         (LOG_PROBS, f"{LOG_PROBS[1, 1]:.4f}"),
         (torch.full((3, 5), 27.0023), "27.0023"),
+        (torch.full((3, 5), 26.9977), "26.9977"),
+        (torch.full((3, 5), 1.25), "1.2500"),
         (torch.arange(15).reshape(3, 5) * 1000, "6000"),
         (torch.tensor([[0.1234, 0.5]]).expand(3, 2), "0.5000"),
     ],
@@ -690,10 +750,34 @@ def test_the_three_tables_of_gather_have_cells_of_one_width() -> None:
     assert {text.get_fontsize() for text in ax.texts} == {12}  # none had to shrink
 
 
+@pytest.mark.parametrize(("columns", "in_a_row"), [(3, True), (4, False)])
+def test_tables_stand_in_a_row_if_their_type_need_not_shrink(
+    columns: int, *, in_a_row: bool
+) -> None:
+    input = torch.full((3, columns), 1000)
+    (ax,) = figures.gather(input, 1, torch.zeros(2, 3).long()).axes
+    names = [text for text in ax.texts if text.get_text() in ("index", "input", "out")]
+    assert (len({text.get_position()[1] for text in names}) == 1) == in_a_row
+
+
 def test_figures_leave_the_reader_s_style_alone() -> None:
     before = dict(plt.rcParams)
     figures.mix(5, 0.3)
     assert dict(plt.rcParams) == before
+
+
+def test_with_our_style_a_figure_is_saved_without_a_ground() -> None:
+    with plt.rc_context(figures.STYLE):
+        figures.palette().savefig(file := io.BytesIO())
+    file.seek(0)
+    assert plt.imread(file)[0, 0].tolist()[3:] == [0]
+
+
+def test_each_figure_tells_what_it_is_called_with() -> None:
+    draw = inspect.signature(figures.mix)
+    assert list(draw.parameters) == ["num_classes", "smoothing"]
+    assert figures.mix.__name__ == "mix"
+    assert figures.mix.__doc__
 
 
 def luminance(colour: str) -> float:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from label_smoothing import dirac_delta, figures, uniform
+from label_smoothing import dirac_delta, figures, smooth, uniform
 from label_smoothing.__main__ import logits, target
 
 COLUMN = target[:, None]
@@ -27,6 +27,7 @@ CASES = {
     "targets": lambda: figures.targets(target[0], 5, 0.3),
     "targets_prior": lambda: figures.targets(target[2], 2, 0.1, torch.tensor([0.2, 0.8])),
     "distribution": lambda: figures.distribution(dirac_delta(target, 5), "δ"),
+    "distribution_2": lambda: figures.distribution(smooth(target[:2], 5, 0.3), "q'"),
     "distribution_low": lambda: figures.distribution(uniform(12), "u"),
     "distribution_13": lambda: figures.distribution(uniform(13), "u"),
     "distribution_100": lambda: figures.distribution(uniform(100), "u"),
@@ -37,15 +38,18 @@ CASES = {
     "gradient_falls": lambda: figures.gradient(FALLS, target[1], 0.3),
     "weighted_target": lambda: figures.weighted_target(target[0], WEIGHT, 0.3),
     "mix": lambda: figures.mix(5, 0.3),
+    "mix_1000": lambda: figures.mix(1000, 0.3),
     "floor": lambda: figures.floor(5, 0.3),
     "softmax_twice": lambda: figures.softmax_twice(5),
     "likelihood": lambda: figures.likelihood(logits, target),
     "likelihood_one": lambda: figures.likelihood(torch.zeros(2, 1), 0 * target[:2]),
     "half_sum": lambda: figures.half_sum(1000, 14),
+    "half_sum_low": lambda: figures.half_sum(2, 3),
     "loss_terms": lambda: figures.loss_terms(logits, target, 0.3),
     "loss_terms_narrow": lambda: figures.loss_terms(logits, target, 0.1),
     "loss_terms_0": lambda: figures.loss_terms(torch.zeros(1, 1), 0 * target[:1], 0.3),
     "padding": lambda: figures.padding(logits, torch.tensor([2, -100, 0]), 0.3),
+    "padding_all": lambda: figures.padding(logits, torch.full((3,), -100), 0.3),
     "loss_pipeline": lambda: figures.loss_pipeline(logits, target),
     "loss_pipeline_8": lambda: figures.loss_pipeline(EXTREME, torch.arange(8)),
     "smoothed_pipeline": lambda: figures.smoothed_pipeline(logits, target, 0.3),

@@ -90,7 +90,9 @@ def table(
         face = fill if (i, j) in picked else "none"
         ax.add_patch(Rectangle((x, y), width, 1, fc=face, ec=LINE, lw=1))
         if (i, j) in beam and (i, j) not in picked:
-            ax.add_patch(Rectangle((x, y), width, 1, fc=COLOURS["δ"], alpha=0.2, lw=0))
+            ax.add_patch(
+                Rectangle((x, y), width, 1, fc=COLOURS["δ"], alpha=0.2, ec="none")
+            )
         if (i, j) in marked:
             ax.add_patch(
                 Rectangle((x, y), width, 1, fc="none", ec=COLOURS["δ"], lw=3, zorder=4)

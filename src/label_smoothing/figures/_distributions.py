@@ -291,7 +291,7 @@ def weighted_target(target: Tensor, weight: Tensor, smoothing: float) -> Figure:
 
 def _charts(*rows: Row) -> Figure:
     """Draw bar charts below each other, with the name of each beside it."""
-    figure = plt.figure(figsize=(WIDTH, 1.0))
+    figure = plt.figure()
     names = [
         figure.text(0, 0, text, color=row.colour, fontsize=size)
         for row in rows
@@ -305,7 +305,7 @@ def _charts(*rows: Row) -> Figure:
     gap, bottom = 0.16, 0.3
     spans = []
     for row in rows:
-        low, high = min(0.0, float(row.values.min())), float(row.values.max())
+        low, high = float(row.values.min()), float(row.values.max())
         high = max(high, row.high, 0.1 / row.unit)
         room = label / row.unit
         spans.append((low - room if low < 0 else 0.0, high + room))

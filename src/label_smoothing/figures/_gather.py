@@ -145,7 +145,7 @@ def _slices(
     left, top = corner
     for n, values in enumerate(slices):
         here = {
-            kind: {((0,) * (2 - ndim) + c)[-2:] for c in group if ndim < 3 or c[0] == n}
+            kind: {(i, j) for m, i, j in ((0, 0, *c)[-3:] for c in group) if m == n}
             for kind, group in cells.items()
         }
         table(
