@@ -72,7 +72,7 @@ def mix(num_classes: int, smoothing: float) -> Figure:
         note(ax, text, (smoothing, value), (side, 9), colour, ha=ha)
     ax.plot(1, u, "o", color=COLOURS["u"], ms=7, clip_on=False, zorder=3)
     text = f"$u = {u:.4g}$"
-    note(ax, text, (1, u), (8, 0), COLOURS["u"], va="center", annotation_clip=False)
+    note(ax, text, (1, u), (8, 0), COLOURS["u"], va="center")
     ax.set(xlim=(0, 1), ylim=(0, 1.04), xlabel=r"$\varepsilon$")
     return finish(
         figure,
