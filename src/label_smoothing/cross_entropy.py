@@ -103,8 +103,9 @@ def cross_entropy(
     pass, since there the scale of the loss is known that keeps it in range.
 
     Second derivatives, gradients of probabilities, ``torch.compile`` and the transforms
-    of ``torch.func`` take PyTorch's own way, and so do inputs of fewer than 32,768
-    logits in float32 or float64: there a call costs more than its exponentials.
+    of ``torch.func`` take PyTorch's own way. So do, in float32 and float64, inputs of
+    fewer than 32,768 logits, or 1,048,576 without a gradient: there a call costs more
+    than its exponentials.
 
     References
     ----------
@@ -127,9 +128,10 @@ def cross_entropy(
     """
     try:
         # A small input leaves nothing to save, and a call costs more than its sums.
+        small = SMALL if torch.is_grad_enabled() and input.requires_grad else CHUNK
         if (
             input.dim() > 1
-            and 0 < input.numel() < SMALL
+            and 0 < input.numel() < small
             and input.dtype in (torch.float32, torch.float64)
             and (weight is None or weight.is_floating_point())
             and reduction in REDUCTIONS
@@ -378,13 +380,15 @@ def _of_classes(
     peak, shift = (_as_tensor(-x * scale, input) for x in (alpha, beta))
     # With p at hand one number of each row gives its loss; see _from_probs.
     once = grad is not None and grad.device.type == "cpu"
-    picked, sums = [], []
+    picked, sums, tops = [], [], []
     for part, z, p in _chunks(input, grad):
         y = index[part]
         (torch.softmax if once else torch.log_softmax)(z, 1, out=p)
         picked.append(p.gather(1, y))
         if smoothing:
             sums.append(_class_sum(z if once else p, weight))
+            if once:
+                tops.append(z.gather(1, y))
         if grad is None:
             continue
         if not once:
@@ -397,11 +401,12 @@ def _of_classes(
             p.mul_(_cut(slope, part))
             p.addcmul_(_cut(shift, part), _along_classes(weight, p))
         p.scatter_add_(1, y, _cut(peak, part).expand(y.shape))
-    read = torch.cat(picked), torch.cat(sums) if smoothing else None
+    read, total_read = torch.cat(picked), torch.cat(sums) if smoothing else None
     if once:
-        hard, flat = _from_probs(input, index, weight, beta, total, *read)
+        top = torch.cat(tops) if smoothing else None
+        hard, flat = _from_probs(input, index, weight, beta, total, read, total_read, top)
     else:
-        hard, flat = -read[0], None if read[1] is None else -beta * read[1]
+        hard, flat = -read, None if total_read is None else -beta * total_read
     # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
     loss = alpha * hard if flat is None else alpha * hard + flat
     return loss.squeeze(1)
@@ -415,8 +420,9 @@ def _from_probs(
     total: float | Tensor,
     probs: Tensor,
     sums: Tensor | None,
+    top: Tensor | None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return -log p_y and sum_k beta_k (-log p_k), given p_y and the sum of the logits.
+    """Return -log p_y and sum_k beta_k (-log p_k), given p_y, the sum of z, and z_y.
 
     The latter follows from log sum_k exp z_k = z_y - log p_y.
     """
@@ -424,8 +430,8 @@ def _from_probs(
     # Digits are lost if p_y underflows, or if the logits stand far from zero. Of nan and
     # of sums that overflow, the negation is true.
     kept = probs > info.tiny / info.eps
-    if sums is not None:
-        flat = (input.gather(1, index) - logs).mul_(total).sub_(sums, alpha=beta)
+    if sums is not None and top is not None:
+        flat = (top - logs).mul_(total).sub_(sums, alpha=beta)
         kept &= sums.abs_().mul_(beta / 64) < flat
     hard = logs.neg_()
     if kept.all():
