@@ -49,7 +49,7 @@ def cross_entropy(
     Parameters
     ----------
     input : torch.Tensor
-        The logits, floating point of 16 bits or more, shape (K,), (N, K) or
+        The logits, floating point, half precision or wider, shape (K,), (N, K) or
         (N, K, d1, ...). They are never written to.
     target : torch.Tensor
         Class indices of dtype torch.int64 or torch.uint8, shape (), (N,) or
@@ -98,14 +98,14 @@ def cross_entropy(
     - ``weight`` may have any floating-point dtype.
 
     The gradient is computed along with the loss, into one buffer as large as the logits.
-    Without a gradient to compute (under :func:`torch.no_grad`, or if no logit requires
+    Without a gradient to compute (under :class:`torch.no_grad`, or if no logit requires
     one) there is no such buffer. For float16 the gradient is computed in the backward
     pass, since there the scale of the loss is known that keeps it in range.
 
     Second derivatives, gradients of probabilities, ``torch.compile`` and the transforms
-    of ``torch.func`` take PyTorch's own way. So do, in float32 and float64, inputs of
-    fewer than 32,768 logits, or 1,048,576 without a gradient: there a call costs more
-    than its exponentials.
+    of ``torch.func`` take PyTorch's own way. So do small inputs in float32
+    and float64, up to some ten thousand logits, or a million without a gradient: there
+    a call costs more than its exponentials.
 
     References
     ----------

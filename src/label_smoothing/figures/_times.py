@@ -33,10 +33,10 @@ def times(
 
     Parameters
     ----------
-    cases : sequence of dict
+    cases : list of dict
         Each has a ``"shape"``, that of the logits, and ``"seconds"``: for the unit and
         each contestant the median, the least and the most.
-    contestants : sequence of str
+    contestants : list of str
         Which to draw: ``"ours"``, ``"torch"``, ``"hard"`` (without smoothing),
         ``"compiled"``, ``"linear"`` (PyTorch's loss with the last layer in it).
     unit : str, default: "floor"
@@ -109,10 +109,10 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
 
     Parameters
     ----------
-    cases : sequence of dict
+    cases : list of dict
         As in :func:`times`, for logits (N, K) that differ in one size only.
     dim : int
-        Which size changes: 0 for N, 1 for K.
+        Which size changes: that of the first dimension, N, or of the second, K.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def peak(sizes: Mapping[str, float]) -> Figure:
 
     Parameters
     ----------
-    sizes : mapping of str to float
+    sizes : dict
         For each contestant of :func:`times` the rise, as a multiple of the
         memory of the logits.
 
