@@ -6,7 +6,16 @@ from typing import TypedDict
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from label_smoothing.figures._style import INK, LINE, MUTED, WIDTH, finish, note, styled
+from label_smoothing.figures._style import (
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    WIDTH,
+    finish,
+    note,
+    styled,
+)
 
 NAMES = {
     "floor": "torch.exp",
@@ -91,11 +100,12 @@ def times(
             colour = INK if name == "ours" else MUTED
             ax.barh(y, ratio, color=colour, height=0.7 * each)
             text = f"{ratio:.2f}  {NAMES[name]}"
-            note(ax, text, (ratio, y), (5, 0), colour, va="center", fontsize=10)
+            look = {"va": "center", "fontsize": 10, "backgroundcolor": PAPER}
+            note(ax, text, (ratio, y), (5, 0), colour, **look)
             y += each
+        ax.plot([1, 1], [y - each * len(row) - each / 2, y - each / 2], color=LINE, lw=1)
         numbers = ", ".join(f"{NAMES[name]} {ratio:.2f}" for name, ratio in row.items())
         said.append(f"{size}: {numbers}")
-    ax.axvline(1, color=LINE, lw=1, zorder=0)
     ax.set(xlim=(0, 1.75 * most), ylim=(y, 0))
     return finish(
         figure,
@@ -144,12 +154,11 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
         median, least, most = zip(*(case["seconds"][name] for case in cases), strict=True)
         ax.plot(sizes, median, color=colour, lw=2.5 if name == "ours" else 1.5)
         ax.fill_between(sizes, least, most, color=colour, alpha=0.25, lw=0)
-        # A line rises to the right: there is room over its end, and below its start.
-        below = name == "floor"
-        at, offset, ha = (0, (6, -14), "left") if below else (-1, (-4, 9), "right")
-        ink = MUTED if below else colour
-        point = sizes[at], median[at]
-        note(ax, NAMES[name], point, offset, ink, ha=ha, va="center", fontsize=10)
+        va = "top" if name == "floor" else "bottom"  # the two lowest end close together
+        text = NAMES[name].replace("smoothing.", "smoothing.\n")
+        end = sizes[-1], median[-1]
+        ink = MUTED if name == "floor" else colour
+        note(ax, text, end, (6, 0), ink, va=va, fontsize=10, annotation_clip=False)
     letter, other = ("K", "N") if dim else ("N", "K")
     ax.set(xscale="log", yscale="log", xlabel=f"${letter}$", ylabel="s")
     last = cases[-1]
