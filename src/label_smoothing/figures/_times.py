@@ -44,7 +44,7 @@ def times(
     ----------
     cases : list of dict
         Each has a ``"shape"``, that of the logits, and ``"seconds"``: for the unit and
-        each contestant the median, the least and the most.
+        each contestant a list with the median first.
     contestants : list of str
         Which to draw: ``"ours"``, ``"torch"``, ``"hard"`` (without smoothing),
         ``"compiled"``, ``"linear"`` (PyTorch's loss with the last layer in it).
@@ -66,7 +66,7 @@ def times(
     --------
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> seconds = {"floor": [2, 2, 3], "ours": [3, 2, 4], "torch": [9, 8, 9]}
+    >>> seconds = {"floor": [2], "ours": [3], "torch": [9]}
     >>> case = {"shape": [128, 1000], "seconds": seconds}
     >>> figure = figures.times([case], ["ours", "torch"])
     >>> print(fill(figure.get_label()))
@@ -120,7 +120,8 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
     Parameters
     ----------
     cases : list of dict
-        As in :func:`times`, for logits (N, K) that differ in one size only.
+        As in :func:`times`, for logits (N, K) that differ in one size only, with
+        median, least and most.
     dim : int
         Which size changes: that of the first dimension, N, or of the second, K.
 
@@ -132,18 +133,19 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
     Raises
     ------
     ValueError
-        If there are fewer than two cases.
+        If ``dim`` is another one, or if there are fewer than two cases.
 
     Examples
     --------
     >>> from label_smoothing import figures
     >>> cases = [
-    ...     {"shape": [8, 10], "seconds": {"floor": [1e-5, 1e-5, 2e-5]}},
-    ...     {"shape": [8, 100], "seconds": {"floor": [1e-4, 1e-4, 2e-4]}},
+    ...     {"shape": [8, k], "seconds": {"floor": [k * 1e-6] * 3}} for k in (10, 100)
     ... ]
     >>> figures.growth(cases, dim=1).get_label()
     'Lines of the time against K, from 10 to 100, with N = 8. torch.exp takes 0.0001 s.'
     """
+    if dim not in (0, 1):
+        raise ValueError(f"dim must be 0 or 1, got {dim}")
     if len(cases) < 2:
         raise ValueError(f"there must be two cases or more to draw, got {len(cases)}")
     sizes = [case["shape"][dim] for case in cases]
