@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PICTURES = "--mpl tests/test_pictures.py tests/test_figures.py"
-FIGURES = "cells checks curves distributions gather pipelines style terms times"
+FIGURES = "cells checks curves distributions gather pipelines style terms"
+# Still to come: cross_entropy and figures/_times.
 MODULES = {
     **{f"figures/_{name}": PICTURES for name in FIGURES.split()},
-    "cross_entropy": "tests/test_cross_entropy.py",
     "losses": "tests/test_losses.py",
     "gather": "tests/test_gather.py",
     "targets": "tests/test_targets.py",
