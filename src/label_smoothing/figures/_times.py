@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.figure import Figure
 
 from label_smoothing.figures._style import (
@@ -83,16 +84,11 @@ def times(
     figure, ax = plt.subplots(figsize=(WIDTH, height))
     figure.subplots_adjust(0.02, 0.02, 0.98, 1)
     ax.set_axis_off()
-    ratios = [
-        {
-            name: case["seconds"][name][0] / case["seconds"][unit][0]
-            for name in contestants
-        }
-        for case in cases
-    ]
-    most = max(max(row.values()) for row in ratios)
-    y, said = 0.0, []
-    for case, row in zip(cases, ratios, strict=True):
+    y, most, said = 0.0, 0.0, []
+    for case in cases:
+        taken = case["seconds"]
+        row = {name: taken[name][0] / taken[unit][0] for name in contestants}
+        most = max(most, *row.values())
         size = " × ".join(map(str, case["shape"]))
         ax.text(0, y + 0.3, size, color=INK, va="center", fontsize=13)
         y += gap
@@ -153,7 +149,7 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
     figure, ax = plt.subplots(figsize=(WIDTH, 3.8), layout="constrained")
     for name in names:
         colour = {"ours": INK, "floor": LINE}.get(name, MUTED)
-        median, least, most = zip(*(case["seconds"][name] for case in cases), strict=True)
+        median, least, most = torch.tensor([case["seconds"][name] for case in cases]).T
         ax.plot(sizes, median, color=colour, lw=2.5 if name == "ours" else 1.5)
         ax.fill_between(sizes, least, most, color=colour, alpha=0.25, lw=0)
         va = "top" if name == "floor" else "bottom"  # the two lowest end close together
