@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -64,9 +65,10 @@ def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "CHUNK", CHUNK)
 
 
-@pytest.fixture(params=[0, SMALL])
+@pytest.fixture(params=[(0, 1), (SMALL, CHUNK)], ids=["long way", "as shipped"])
 def any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MODULE, "SMALL", request.param)
+    for name, value in zip(("SMALL", "CHUNK"), request.param, strict=True):
+        monkeypatch.setattr(MODULE, name, value)
 
 
 def exactly(message: str) -> str:
@@ -270,6 +272,21 @@ def test_large_inputs_take_the_long_way_as_shipped(
     # PyTorch's own gradient in float32 is ten times further off.
     atol = 1e-3 / num_classes / math.prod(shape)
     assert_close(grad.double(), expected_grad, rtol=1e-5, atol=atol)
+
+
+@pytest.mark.parametrize(("requires_grad", "limit"), [(True, 2**15), (False, 2**20)])
+@pytest.mark.usefixtures("as_shipped")
+def test_small_inputs_are_left_to_torch(
+    requires_grad: bool, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torchs = mock.Mock(wraps=F.cross_entropy)
+    monkeypatch.setattr(F, "cross_entropy", torchs)
+    logits = torch.zeros(limit // 2, 2, requires_grad=requires_grad)
+    target = torch.zeros(limit // 2, dtype=torch.long)
+    cross_entropy(logits, target)
+    assert torchs.call_count == 0
+    cross_entropy(logits[1:], target[1:])
+    assert torchs.call_count == 1
 
 
 @smoothings
@@ -956,6 +973,16 @@ def test_all_else_is_as_large_as_a_few_chunks(
         call = call._replace(target=torch.full_like(call.logits, 2.0**-9))
     extra = peak_of(step_of(call)) - call.logits.nbytes
     assert 0 <= extra < (0.03 if dtype == torch.float32 else 0.06) * 2**24 + 4 * 4 * chunk
+
+
+def test_rows_computed_again_come_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MODULE, "CHUNK", 2**16)
+    call = long_call(label_smoothing=0.1)
+    call.logits.add_(1e6)
+    extra = peak_of(step_of(call)) - call.logits.nbytes
+    assert extra < 0.03 * 2**24 + 4 * 4 * 2**16
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])

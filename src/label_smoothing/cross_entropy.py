@@ -403,8 +403,8 @@ def _of_classes(
         p.scatter_add_(1, y, _cut(peak, part).expand(y.shape))
     read, total_read = torch.cat(picked), torch.cat(sums) if smoothing else None
     if once:
-        top = torch.cat(tops) if smoothing else None
-        hard, flat = _from_probs(input, index, weight, beta, total, read, total_read, top)
+        of_z = None if total_read is None else (total_read, torch.cat(tops))
+        hard, flat = _from_probs(input, index, weight, beta, total, read, of_z)
     else:
         hard, flat = -read, None if total_read is None else -beta * total_read
     # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
@@ -419,10 +419,9 @@ def _from_probs(
     beta: float,
     total: float | Tensor,
     probs: Tensor,
-    sums: Tensor | None,
-    top: Tensor | None,
+    of_z: tuple[Tensor, Tensor] | None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return -log p_y and sum_k beta_k (-log p_k), given p_y, the sum of z, and z_y.
+    """Return -log p_y and sum_k beta_k (-log p_k), given p_y, and the sum of z and z_y.
 
     The latter follows from log sum_k exp z_k = z_y - log p_y.
     """
@@ -430,7 +429,8 @@ def _from_probs(
     # Digits are lost if p_y underflows, or if the logits stand far from zero. Of nan and
     # of sums that overflow, the negation is true.
     kept = probs > info.tiny / info.eps
-    if sums is not None and top is not None:
+    if of_z is not None:
+        sums, top = of_z
         flat = (top - logs).mul_(total).sub_(sums, alpha=beta)
         kept &= sums.abs_().mul_(beta / 64) < flat
     hard = logs.neg_()
