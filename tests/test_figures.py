@@ -172,6 +172,10 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             ),
             "against N, from 1 to 4, with K = 11. torch.exp takes 2 s.",
         ),
+        (
+            lambda: figures.growth([TIMED, TIMED | {"shape": (2, 20)}], 1),
+            "against K, from 10 to 20, with N = 2.",
+        ),
         (lambda: figures.peak({"ours": 1, "torch": 3}), "F.cross_entropy 3.00."),
         (figures.palette, "The colours of δ, u, q', p."),
     ],
