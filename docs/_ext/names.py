@@ -1,5 +1,6 @@
 """The names that an expression on a page may use: in a number, and in a drawing."""
 
+import importlib
 import json
 import math
 from pathlib import Path
@@ -15,6 +16,8 @@ BENCH = json.loads((Path(__file__).parents[1] / "bench.json").read_text("utf-8")
 
 NAMES = {
     "bench": BENCH,
+    # The package has the function under the name of this module.
+    "one_pass": importlib.import_module("label_smoothing.cross_entropy"),
     **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
     "torch": torch,
