@@ -1315,6 +1315,7 @@ def test_wrong_type_is_refused(logits: Any, target: Any, message: str) -> None:
         ((4, 3), (4, 3), (4,), 1),
         ((4, 3), (), (4,), 1),
         ((3,), (3,), (), 0),
+        ((3,), (1,), (), 0),  # torch takes it, but not with smoothing
         ((2, 3, 4, 5), (2,), (2, 4, 5), 1),
         ((2, 3, 4, 5), (2, 5, 4), (2, 4, 5), 1),
         ((2, 3, 4, 5), (2, 3, 4, 5), (2, 4, 5), 1),
