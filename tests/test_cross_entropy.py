@@ -274,18 +274,19 @@ def test_large_inputs_take_the_long_way_as_shipped(
     assert_close(grad.double(), expected_grad, rtol=1e-5, atol=atol)
 
 
+@pytest.mark.parametrize("smoothing", [0, 0.3, 1.0])
 @pytest.mark.parametrize(("requires_grad", "limit"), [(True, 2**15), (False, 2**20)])
 @pytest.mark.usefixtures("as_shipped")
 def test_small_inputs_are_left_to_torch(
-    requires_grad: bool, limit: int, monkeypatch: pytest.MonkeyPatch
+    requires_grad: bool, limit: int, smoothing: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torchs = mock.Mock(wraps=F.cross_entropy)
     monkeypatch.setattr(F, "cross_entropy", torchs)
     logits = torch.zeros(limit // 2, 2, requires_grad=requires_grad)
     target = torch.zeros(limit // 2, dtype=torch.long)
-    cross_entropy(logits, target)
+    cross_entropy(logits, target, label_smoothing=smoothing)
     assert torchs.call_count == 0
-    cross_entropy(logits[1:], target[1:])
+    cross_entropy(logits[1:], target[1:], label_smoothing=smoothing)
     assert torchs.call_count == 1
 
 

@@ -136,7 +136,7 @@ def cross_entropy(
             and (weight is None or weight.is_floating_point())
             and reduction in REDUCTIONS
             and type(label_smoothing) in (float, int)
-            and 0 <= label_smoothing <= 1
+            and label_smoothing >= 0
         ):
             return F.cross_entropy(
                 input,
