@@ -9,17 +9,20 @@ from label_smoothing.gather import (
 )
 from label_smoothing.losses import LabelSmoothing, LabelSmoothingLoss
 from label_smoothing.targets import dirac_delta, smooth, uniform
+from label_smoothing.xray import Recovered, recover_target
 
 __all__ = [
     "CrossEntropyLoss",
     "GatherExplanation",
     "LabelSmoothing",
     "LabelSmoothingLoss",
+    "Recovered",
     "cross_entropy",
     "dirac_delta",
     "explain_gather",
     "gather_reference",
     "pick",
+    "recover_target",
     "smooth",
     "uniform",
 ]
