@@ -1,5 +1,10 @@
 """Label smoothing in PyTorch: two losses, their targets, and torch.gather explained."""
 
+from label_smoothing.conventions import (
+    convert_smoothing,
+    loss_floor,
+    optimal_logit_gap,
+)
 from label_smoothing.cross_entropy import CrossEntropyLoss, cross_entropy
 from label_smoothing.gather import (
     GatherExplanation,
@@ -17,10 +22,13 @@ __all__ = [
     "LabelSmoothing",
     "LabelSmoothingLoss",
     "Recovered",
+    "convert_smoothing",
     "cross_entropy",
     "dirac_delta",
     "explain_gather",
     "gather_reference",
+    "loss_floor",
+    "optimal_logit_gap",
     "pick",
     "recover_target",
     "smooth",

@@ -158,20 +158,21 @@ def smooth(
     return (1 - smoothing) * delta.to(u.dtype) + smoothing * u
 
 
-def check_smoothing(smoothing: float) -> None:
+def check_smoothing(smoothing: float, name: str = "smoothing") -> None:
     """Raise unless ``smoothing`` is a number with ``0 <= smoothing < 1``."""
     if not isinstance(smoothing, Real):
-        raise TypeError(f"smoothing must be a number, got {type(smoothing).__name__}")
+        raise TypeError(f"{name} must be a number, got {type(smoothing).__name__}")
     if not 0 <= smoothing < 1:
-        raise ValueError(f"smoothing must satisfy 0 <= smoothing < 1, got {smoothing}")
+        raise ValueError(f"{name} must satisfy 0 <= {name} < 1, got {smoothing}")
 
 
-def check_num_classes(num_classes: int) -> None:
-    """Raise unless ``num_classes`` is a positive int."""
+def check_num_classes(num_classes: int, least: int = 1) -> None:
+    """Raise unless ``num_classes`` is an int of at least ``least``."""
     if not isinstance(num_classes, Integral) or isinstance(num_classes, bool):
         raise TypeError(f"num_classes must be an int, got {kind(num_classes)}")
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be positive, got {num_classes}")
+    if num_classes < least:
+        expected = "positive" if least == 1 else f"at least {least}"
+        raise ValueError(f"num_classes must be {expected}, got {num_classes}")
 
 
 def check_class_dtype(target: Tensor) -> None:

@@ -135,6 +135,7 @@ def recover_target(
     ignored = (gradient == 0).all(2).all(0)
 
     recovered = p_mean - gradient_mean / scale[:, None]
+    recovered[recovered.abs() < 1e-15] = 0  # the rounding of float64, and no target
     return Recovered(
         recovered.masked_fill(~trains[:, None], torch.nan),
         scale.masked_fill(~(trains | ignored), torch.nan),
@@ -169,9 +170,7 @@ def _gradient(
 
 
 def _check(num_classes: int, target: Tensor, dtype: torch.dtype) -> None:
-    check_num_classes(num_classes)
-    if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+    check_num_classes(num_classes, least=2)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise TypeError(f"dtype must be floating point, got {dtype}")
     if not isinstance(target, Tensor) or not (
