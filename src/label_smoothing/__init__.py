@@ -1,5 +1,6 @@
 """Label smoothing in PyTorch: two losses, their targets, and torch.gather explained."""
 
+from label_smoothing.audit import Audit, audit
 from label_smoothing.conventions import (
     convert_smoothing,
     loss_floor,
@@ -17,11 +18,13 @@ from label_smoothing.targets import dirac_delta, smooth, uniform
 from label_smoothing.xray import Recovered, recover_target
 
 __all__ = [
+    "Audit",
     "CrossEntropyLoss",
     "GatherExplanation",
     "LabelSmoothing",
     "LabelSmoothingLoss",
     "Recovered",
+    "audit",
     "convert_smoothing",
     "cross_entropy",
     "dirac_delta",

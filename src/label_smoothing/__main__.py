@@ -1,11 +1,19 @@
-"""Run both losses on the running example and print both results.
+"""The command ``python -m label_smoothing``, and the running example.
 
-``python -m label_smoothing`` prints the same number twice.
+Without arguments it runs both losses on the example and prints the same number twice.
+``audit`` says what a loss of yours trains on.
 """
+
+import argparse
+import ast
+import importlib
+import operator
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
-from label_smoothing import LabelSmoothing, LabelSmoothingLoss
+from label_smoothing import LabelSmoothing, LabelSmoothingLoss, audit
 
 logits = torch.tensor(
     [
@@ -17,6 +25,56 @@ logits = torch.tensor(
 target = torch.tensor([2, 1, 0])
 smoothing = 0.3
 
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command, by default with the words of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m label_smoothing",
+        description="Without a command: run both losses on the running example.",
+    )
+    command = parser.add_subparsers(dest="command").add_parser(
+        "audit",
+        help="say what a loss trains on",
+        description="Import a loss, call it, and say what it trains on. This runs the "
+        "code that you name, and nothing else.",
+    )
+    command.add_argument("loss", metavar="module:name", help="a class or a function")
+    command.add_argument("--num-classes", type=int, required=True, metavar="K")
+    command.add_argument("arguments", nargs="*", metavar="name=value")
+    # What comes after an option is not among the arguments, but in the rest.
+    given, rest = parser.parse_known_args(words)
+    if given.command is None:
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        print(LabelSmoothingLoss(smoothing)(logits, target))
+        print(LabelSmoothing(smoothing)(logits, target))
+        return
+    arguments = {}
+    for word in given.arguments + rest:
+        name, equals, value = word.partition("=")
+        if not (name.isidentifier() and equals):
+            command.error(f"expected name=value, got {word!r}")
+        arguments[name] = _value(value)
+    module, _, name = given.loss.partition(":")
+    if not (module and name):
+        command.error(f"expected module:name, got {given.loss!r}")
+    try:
+        loss = operator.attrgetter(name)(importlib.import_module(module))
+    except Exception as error:  # the module may raise anything
+        command.error(f"cannot import {given.loss}: {error!r}")
+    try:
+        print(audit(loss, given.num_classes, **arguments))
+    except Exception as error:
+        command.error(f"cannot audit {given.loss}: {error}")
+
+
+def _value(text: str) -> Any:
+    """Read a number, a string in quotes, or the like; anything else is a string."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
 if __name__ == "__main__":
-    print(LabelSmoothingLoss(smoothing)(logits, target))
-    print(LabelSmoothing(smoothing)(logits, target))
+    main()

@@ -1,0 +1,441 @@
+"""The audit: what a loss does with ε, and what is suspicious about it."""
+
+import contextlib
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from label_smoothing.conventions import BINARY, PADDED, convert_smoothing
+from label_smoothing.targets import check_num_classes, kind
+from label_smoothing.xray import Recovered, recover_target
+
+PLAIN = ("uniform", "others", "normalised")
+ROWS = 16  # with more classes than that, not each gets a row
+NEAR = 1e-4  # two numbers are the same; what computes in float32 is nearer than that
+IGNORED = -100  # the usual ignore_index
+
+
+@dataclass(frozen=True)
+class Audit:
+    r"""What :func:`audit` finds. Print it, or take the fields.
+
+    Attributes
+    ----------
+    takes : str
+        What the loss is called with.
+    reduction : str or None
+        How it makes its result of the rows.
+    true, other : float or None
+        The target :math:`q'` of the true class and of any other, if these two numbers
+        say it all.
+    torch_smoothing : float or None
+        The ``label_smoothing`` with which PyTorch trains on this target; if there is
+        padding, without its column.
+    needed : dict
+        The same :math:`\varepsilon` in each convention of :func:`convert_smoothing`.
+    argument : str or None
+        The name of the argument that is this :math:`\varepsilon` in one of them.
+    convention : str or None
+        The name of that convention. For two classes ``"uniform"`` is also ``"half"``, and
+        ``"others"`` is ``"swap"``.
+    floor : float or None
+        The least loss, a mean over the rows, in nats.
+    offset : float or None
+        How far the floor is below the entropy :math:`H(q')` of the target: not at all in
+        a cross entropy, all the way in a Kullback-Leibler divergence.
+    padding : tuple of int
+        The classes that get no share of the smoothing.
+    ignored : tuple of int
+        The targets whose rows are ignored.
+    suspicious : tuple of str
+        What may be a mistake, in words.
+    """
+
+    takes: str
+    reduction: str | None = None
+    true: float | None = None
+    other: float | None = None
+    torch_smoothing: float | None = None
+    needed: dict[str, float] = field(default_factory=dict)
+    argument: str | None = None
+    convention: str | None = None
+    floor: float | None = None
+    offset: float | None = None
+    padding: tuple[int, ...] = ()
+    ignored: tuple[int, ...] = ()
+    suspicious: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [("takes", self.takes)]
+        if self.convention:
+            epsilon = f"{self.argument}={self.needed[self.convention]:.4g}"
+            lines.append(("convention", f"{self.convention}, with {epsilon}"))
+        elif self.needed:
+            needed = (f"{name} {value:.4g}" for name, value in self.needed.items())
+            lines.append(("convention", "one of " + ", ".join(needed)))
+        if self.true is not None:
+            target = f"{self.true:.4g} true class, {self.other:.4g} each other"
+            lines.append(("target", target))
+        if self.torch_smoothing is not None:
+            without = ", without the padding" if self.padding else ""
+            smoothing = f"label_smoothing={self.torch_smoothing:.4g}"
+            lines.append(("in torch", smoothing + without))
+        if self.reduction is not None:
+            lines.append(("reduction", self.reduction))
+        if self.floor is not None:
+            form = f"H(q') - {self.offset:.4f}" if self.offset else "H(q')"
+            lines.append(("floor", f"{self.floor:.4f} nats = {form}"))
+        if self.padding:
+            lines.append(("padding", f"class {_listed(self.padding)} gets no share"))
+        if self.ignored:
+            lines.append(("ignored", f"rows of class {_listed(self.ignored)}"))
+        for words in self.suspicious or ("nothing found",):
+            lines.append(("suspicious", words))
+        return "\n".join(f"{name:<11} {words}" for name, words in lines)
+
+
+def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Audit:
+    r"""Say what a loss trains on, what it means by ε, and what looks like a mistake.
+
+    The loss is called on drawn logits, with class indices as target or, if it refuses
+    those, with probabilities; it gets logits or, if that gives no fixed target,
+    log-probabilities. Of its code nothing is read.
+
+    Parameters
+    ----------
+    loss : callable
+        A class, which is built with the arguments and then called with logits and
+        target, or a function, which gets the arguments at each call.
+    num_classes : int
+        The number of classes K, at least two.
+    **arguments
+        What the loss itself needs, by name. One of them may be the smoothing.
+
+    Returns
+    -------
+    Audit
+        The findings; ``print`` shows them line by line.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` cannot be called, or if ``num_classes`` is not an int.
+    ValueError
+        If ``num_classes`` is below two, or if the loss cannot be differentiated with
+        respect to the logits.
+    RuntimeError
+        If the loss raises an error in each of these ways; the message is from the first.
+
+    See Also
+    --------
+    recover_target : the measurement alone.
+
+    Notes
+    -----
+    These are suspicious:
+
+    - a target that depends on the logits, is no distribution, asks for another class
+      than the true one, or differs from class to class;
+    - a row that counts negative, and a row of class ``-100`` that counts at all;
+    - a number among the arguments that could be a smoothing, and smooths nothing;
+    - a smoothing below zero or above one that is accepted;
+    - for logits of three or four dimensions a result that is not that of their rows;
+    - in torch.float16 a result that is not finite where in torch.float32 it is.
+
+    Examples
+    --------
+    >>> import torch.nn.functional as F
+    >>> from label_smoothing import audit
+    >>> print(audit(F.cross_entropy, 5, label_smoothing=0.3))
+    takes       logits, class indices
+    convention  uniform, with label_smoothing=0.3
+    target      0.76 true class, 0.06 each other
+    in torch    label_smoothing=0.3
+    reduction   mean
+    floor       0.8838 nats = H(q')
+    ignored     rows of class -100
+    suspicious  label_smoothing=-0.3 is taken for no smoothing
+    suspicious  26215 rows of zeros in float16 give inf, in float32 1.609
+    """
+    check_num_classes(num_classes, least=2)
+    if not callable(loss):
+        raise TypeError(f"loss must be a class or a function, got {kind(loss)}")
+    way, classes, found = _recover(loss, num_classes, arguments)
+    suspicious = []
+    padded = torch.cat((classes, torch.tensor([IGNORED])))
+    with contextlib.suppress(Exception):  # refused: there is no such class
+        found_padded = way.recover(padded)
+        if found_padded.scale[-1] == 0:
+            classes, found = padded, found_padded
+        else:
+            suspicious.append(f"rows of class {IGNORED} are not ignored")
+    report: dict[str, Any] = {"takes": str(way)}
+    if found.fixed.all():
+        report |= _about_rows(way, classes, found)
+        report |= _about_target(classes, found, arguments)
+    suspicious += [
+        *_odd_targets(classes, found, report, arguments),
+        *_bad_smoothing(loss, way, classes, report, arguments),
+        *_wrong_shapes(way),
+        *_overflow(way, classes[found.scale != 0]),
+    ]
+    return Audit(**report, suspicious=tuple(suspicious))
+
+
+class _Way(NamedTuple):
+    """A loss, and how it is to be called."""
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    num_classes: int
+    probabilities: bool
+    log_probs: bool
+    dtype: torch.dtype
+
+    def __str__(self) -> str:
+        first = "log-probabilities" if self.log_probs else "logits"
+        return f"{first}, {'probabilities' if self.probabilities else 'class indices'}"
+
+    def __call__(self, logits: Tensor, classes: Tensor, dim: int = 1) -> Tensor:
+        logits = logits.log_softmax(dim) if self.log_probs else logits
+        return self.loss(logits, self.target(classes, logits.dtype))
+
+    def recover(self, classes: Tensor) -> Recovered:
+        target = self.target(classes, self.dtype)
+        options: Any = {"log_probs": self.log_probs, "dtype": self.dtype}
+        return recover_target(self.loss, self.num_classes, target, **options)
+
+    def target(self, classes: Tensor, dtype: torch.dtype) -> Tensor:
+        if not self.probabilities:
+            return classes
+        return F.one_hot(classes, self.num_classes).to(dtype)
+
+
+def _build(
+    loss: Callable[..., Any], arguments: dict[str, Any]
+) -> Callable[[Tensor, Tensor], Tensor]:
+    if not isinstance(loss, type):
+        return functools.partial(loss, **arguments)
+    built: Callable[[Tensor, Tensor], Tensor] = loss(**arguments)
+    return built
+
+
+def _recover(
+    loss: Callable[..., Any], num_classes: int, arguments: dict[str, Any]
+) -> tuple[_Way, Tensor, Recovered]:
+    """Call the loss in one way after the other, until one gives fixed targets."""
+    spread = torch.linspace(0, num_classes - 1, min(num_classes, ROWS)).long().tolist()
+    named = [n for n in arguments.values() if type(n) is int and 0 <= n < num_classes]
+    rows = [*dict.fromkeys([*spread, *named])]
+    if len(rows) == num_classes:
+        rows.append(0)  # or N classes could pass for one row of K probabilities
+    classes = torch.tensor(rows)
+    built = _build(loss, arguments)
+    found: list[tuple[_Way, Recovered]] = []
+    errors: list[Exception] = []
+    for probabilities, dtype, log_probs in itertools.product(
+        (False, True), (torch.float64, torch.float32), (False, True)
+    ):
+        way = _Way(built, num_classes, probabilities, log_probs, dtype)
+        try:
+            found.append((way, way.recover(classes)))
+        except (RuntimeError, TypeError, ValueError) as error:
+            errors.append(error)
+            continue
+        if found[-1][1].fixed.all():
+            return way, classes, found[-1][1]
+    if not found:
+        raise RuntimeError(
+            f"loss takes neither class indices nor probabilities as target: {errors[0]}"
+        ) from errors[0]
+    return found[0][0], classes, found[0][1]
+
+
+def _about_rows(way: _Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
+    """Say how the loss counts its rows, and how low it can get."""
+    scale = found.scale
+    counted = scale[scale != 0]
+    report: dict[str, Any] = {"ignored": tuple(sorted({*classes[scale == 0].tolist()}))}
+    if not len(counted):
+        return report
+    # An ignored row has no target: any will do.
+    target = found.target.nan_to_num(1 / way.num_classes)
+    loss = way(target.clamp(min=1e-30).log().to(way.dtype), classes).detach().double()
+
+    low, high = counted.aminmax()
+    known = {
+        1: "none" if loss.dim() else "sum",
+        len(scale) * way.num_classes: "mean over rows and classes",
+        len(scale): "mean over all rows, also the ignored ones",
+        len(counted): "mean",
+    }
+    by_name = [words for n, words in known.items() if _near(counted, 1 / n)]
+    report["reduction"] = [f"a row counts {low:.4g} to {high:.4g}", *by_name][-1]
+
+    if low > 0 and (target > -NEAR).all():
+        floor = loss.sum() / scale.sum()
+        entropy = (scale * torch.special.entr(target.clamp(min=0)).sum(1)).sum()
+        offset = entropy / scale.sum() - floor
+        report["floor"], report["offset"] = (
+            0.0 if abs(nats) < NEAR else nats for nats in (floor.item(), offset.item())
+        )
+    return report
+
+
+def _about_target(
+    classes: Tensor, found: Recovered, arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """Say what the target is, and which smoothing makes it."""
+    q, y = found.target[found.scale != 0], classes[found.scale != 0]
+    num_classes = q.shape[1]
+    if not len(y):
+        return {}
+    other = ~F.one_hot(y, num_classes).bool()
+    true = q[~other]
+    if _near(true, 1):
+        return {"true": 1.0, "other": 0.0, "torch_smoothing": 0.0}
+    share = q.where(other, 0).amax(0)
+    column = other.any(0) & (share < NEAR * share.max())
+    padding = tuple(column.nonzero().flatten().tolist())
+    report: dict[str, Any] = {"padding": padding}
+    each = q[other & ~column]
+    if not (_near(true, true.mean().item()) and _near(each, each.mean().item())):
+        return report
+    report |= {"true": true.mean().item(), "other": each.mean().item()}
+    left = num_classes - len(padding)
+    smoothing = (1 - report["true"]) * left / (left - 1)
+    if not 0 < smoothing < 1:
+        return report
+    report["torch_smoothing"] = smoothing
+
+    names = PLAIN + BINARY if num_classes == 2 else PLAIN
+    needed = {}
+    for name in (PADDED,) if padding else names:
+        with contextlib.suppress(ValueError):  # it has no equivalent
+            needed[name] = convert_smoothing(smoothing, num_classes, "uniform", name)
+    report["needed"] = needed
+    matches = [
+        (abs(value / needed[convention] - 1), argument, convention)
+        for argument, value in _numbers(arguments).items()
+        for convention in needed
+    ]
+    error, argument, convention = min(matches, default=(1, "", ""), key=lambda m: m[0])
+    if error < NEAR:
+        report |= {"argument": argument, "convention": convention}
+    return report
+
+
+def _odd_targets(
+    classes: Tensor, found: Recovered, report: dict[str, Any], arguments: dict[str, Any]
+) -> Iterator[str]:
+    if not found.fixed.all():
+        yield "no fixed target: it depends on the logits, or there is no softmax"
+        return
+    if (found.scale < 0).any():
+        yield "some rows count negative: the loss moves away from its target"
+    q, y = found.target[found.scale != 0], classes[found.scale != 0]
+    if (q < -NEAR).any():
+        yield f"the target has a negative probability, {q.min():.4g}"
+    astray = sorted({*y[q.argmax(1) != y].tolist()})
+    if astray:
+        yield f"rows of class {_listed(astray)} train towards another class"
+    if len(y) and "true" not in report:
+        yield "the target differs between classes, as with weights or a prior"
+    if report.get("true") == 1:
+        for name, value in _numbers(arguments).items():
+            yield f"{name}={value} smooths nothing"
+
+
+def _bad_smoothing(
+    loss: Callable[..., Any],
+    way: _Way,
+    classes: Tensor,
+    report: dict[str, Any],
+    arguments: dict[str, Any],
+) -> Iterator[str]:
+    """Try a smoothing below zero, and one above one."""
+    name = report.get("argument")
+    if name is None:
+        return
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(len(classes), way.num_classes, generator=rng, dtype=way.dtype)
+
+    def result(smoothing: float) -> Tensor | None:
+        with contextlib.suppress(Exception):  # refused, as it should be
+            built = _build(loss, {**arguments, name: smoothing})
+            return way._replace(loss=built)(logits, classes)
+        return None
+
+    plain = result(0.0)
+    for smoothing in (-arguments[name], 1 + arguments[name]):
+        value = result(smoothing)
+        if value is not None:
+            silent = plain is not None and torch.equal(value, plain)
+            done = "taken for no smoothing" if silent else "accepted"
+            yield f"{name}={smoothing:.4g} is {done}"
+
+
+def _wrong_shapes(way: _Way) -> Iterator[str]:
+    """Compare the loss of sequences and images with the loss of their rows."""
+    size = way.num_classes
+    forms = [((2, 3, size), 2), ((2, size, 3), 1), ((2, size, 3, 4), 1)]
+    if size <= ROWS:  # where all are equal, a wrong dimension fits
+        forms += [((2, size, size), 1), ((2, size, size, size), 1)]
+    rng = torch.Generator().manual_seed(0)
+    for shape, dim in () if way.probabilities else forms:
+        logits = torch.randn(shape, generator=rng, dtype=way.dtype).log_softmax(dim)
+        short = shape[:dim] + shape[dim + 1 :]
+        classes = torch.randint(size, short, generator=rng)
+        with contextlib.suppress(Exception):  # refused, as it should be
+            result = way.loss(logits, classes)
+            # The classes may be in any dimension that fits.
+            flat = [
+                way.loss(logits.movedim(d, -1).reshape(-1, size), classes.flatten())
+                for d in range(1, len(shape))
+                if (shape[d], shape[:d] + shape[d + 1 :]) == (size, short)
+            ]
+            if not any(_same(result, rows) for rows in flat):
+                yield (
+                    f"logits {shape} with target {short} give {result.mean():.4g}, their "
+                    f"rows {flat[0].mean():.4g}"
+                )
+
+
+def _overflow(way: _Way, classes: Tensor) -> Iterator[str]:
+    """Try as many logits as a sum of their losses in float16 cannot hold."""
+    rows = 2**17 // way.num_classes + 1
+    target = classes[:1].expand(rows)
+    with contextlib.suppress(Exception):
+        half, single = (
+            way(torch.zeros(rows, way.num_classes, dtype=dtype), target)
+            for dtype in (torch.float16, torch.float32)
+        )
+        if single.isfinite().all() and not half.isfinite().all():
+            yield (
+                f"{rows} rows of zeros in float16 give {half.mean().item()}, in float32 "
+                f"{single.mean():.4g}"
+            )
+
+
+def _numbers(arguments: dict[str, Any]) -> dict[str, float]:
+    """Return the arguments that could be a smoothing."""
+    return {n: v for n, v in arguments.items() if isinstance(v, float) and 0 < v < 1}
+
+
+def _near(values: Tensor, expected: float) -> bool:
+    return bool(((values - expected).abs() < NEAR * abs(expected)).all())
+
+
+def _same(result: Tensor, expected: Tensor) -> bool:
+    if result.numel() != expected.numel():
+        result, expected = result.sum(), expected.sum()
+    return torch.allclose(result.flatten(), expected.flatten(), rtol=NEAR, equal_nan=True)
+
+
+def _listed(classes: Iterable[int]) -> str:
+    return ", ".join(map(str, classes))
