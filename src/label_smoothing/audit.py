@@ -89,8 +89,11 @@ class Audit:
         if self.reduction is not None:
             lines.append(("reduction", self.reduction))
         if self.floor is not None:
-            form = f"H(q') - {self.offset:.4f}" if self.offset else "H(q')"
-            lines.append(("floor", f"{self.floor:.4f} nats = {form}"))
+            form = "H(q') as in a cross entropy"
+            if self.offset:
+                like = "" if self.floor else " as in a KL divergence"
+                form = f"H(q') - {self.offset:.4f}{like}"
+            lines.append(("floor", f"{self.floor:.4f} nats, {form}"))
         if self.padding:
             lines.append(("padding", f"class {_listed(self.padding)} gets no share"))
         if self.ignored:
@@ -115,7 +118,8 @@ def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Au
     num_classes : int
         The number of classes K, at least two.
     **arguments
-        What the loss itself needs, by name. One of them may be the smoothing.
+        What the loss itself needs, by name. The smoothing is looked for among those that
+        are floats between zero and one.
 
     Returns
     -------
@@ -127,10 +131,10 @@ def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Au
     TypeError
         If ``loss`` cannot be called, or if ``num_classes`` is not an int.
     ValueError
-        If ``num_classes`` is below two, or if the loss cannot be differentiated with
-        respect to the logits.
+        If ``num_classes`` is below two.
     RuntimeError
-        If the loss raises an error in each of these ways; the message is from the first.
+        If the loss works in none of these ways: it raises an error, returns no tensor, or
+        cannot be differentiated with respect to the logits. The cause is the first error.
 
     See Also
     --------
@@ -158,7 +162,7 @@ def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Au
     target      0.76 true class, 0.06 each other
     in torch    label_smoothing=0.3
     reduction   mean
-    floor       0.8838 nats = H(q')
+    floor       0.8838 nats, H(q') as in a cross entropy
     ignored     rows of class -100
     suspicious  label_smoothing=-0.3 is taken for no smoothing
     suspicious  26215 rows of zeros in float16 give inf, in float32 1.609
@@ -251,7 +255,7 @@ def _recover(
             return way, classes, found[-1][1]
     if not found:
         raise RuntimeError(
-            f"loss takes neither class indices nor probabilities as target: {errors[0]}"
+            f"loss works neither with class indices nor with probabilities: {errors[0]}"
         ) from errors[0]
     return found[0][0], classes, found[0][1]
 
@@ -307,17 +311,16 @@ def _about_target(
     if not (_near(true, true.mean().item()) and _near(each, each.mean().item())):
         return report
     report |= {"true": true.mean().item(), "other": each.mean().item()}
-    left = num_classes - len(padding)
-    smoothing = (1 - report["true"]) * left / (left - 1)
-    if not 0 < smoothing < 1:
-        return report
-    report["torch_smoothing"] = smoothing
-
-    names = PLAIN + BINARY if num_classes == 2 else PLAIN
+    epsilon = 1 - report["true"]
+    with contextlib.suppress(ValueError):  # it has no equivalent
+        left = num_classes - len(padding)
+        report["torch_smoothing"] = convert_smoothing(epsilon, left, "others", "uniform")
+    names = {0: PLAIN + BINARY if num_classes == 2 else PLAIN, 1: (PADDED,)}
+    source = PADDED if padding else "others"
     needed = {}
-    for name in (PADDED,) if padding else names:
-        with contextlib.suppress(ValueError):  # it has no equivalent
-            needed[name] = convert_smoothing(smoothing, num_classes, "uniform", name)
+    for name in names.get(len(padding), ()):
+        with contextlib.suppress(ValueError):
+            needed[name] = convert_smoothing(epsilon, num_classes, source, name)
     report["needed"] = needed
     matches = [
         (abs(value / needed[convention] - 1), argument, convention)
