@@ -412,8 +412,8 @@ def _wrong_shapes(way: _Way) -> Iterator[str]:
 def _overflow(way: _Way, classes: Tensor) -> Iterator[str]:
     """Try as many logits as a sum of their losses in float16 cannot hold."""
     rows = 2**17 // way.num_classes + 1
-    target = classes[:1].expand(rows)
     with contextlib.suppress(Exception):
+        target = classes[:1].expand(rows)
         half, single = (
             way(torch.zeros(rows, way.num_classes, dtype=dtype), target)
             for dtype in (torch.float16, torch.float32)
