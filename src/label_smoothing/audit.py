@@ -112,7 +112,7 @@ def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Au
 
     Parameters
     ----------
-    loss : callable
+    loss : collections.abc.Callable
         A class, which is built with the arguments and then called with logits and
         target, or a function, which gets the arguments at each call.
     num_classes : int

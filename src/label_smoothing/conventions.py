@@ -23,9 +23,9 @@ def convert_smoothing(value: float, num_classes: int, source: str, to: str) -> f
         ``0 <= value < 1``.
     num_classes : int
         The number of classes K. With ``"others-without-padding"`` on either side it
-        counts the padding class. The other convention then holds on the K - 1 classes
-        that are left when the column of the padding is dropped: only there are the two
-        the same.
+        counts the padding class. The other convention then holds on the :math:`K-1`
+        classes that are left when the column of the padding is dropped: only there are
+        the two the same.
     source, to : str
         The names of two conventions; see the notes.
 

@@ -57,7 +57,7 @@ def recover_target(
 
     Parameters
     ----------
-    loss : callable
+    loss : collections.abc.Callable
         ``loss(logits, target)`` returns a loss: a scalar, or one value per row. All rows
         go through it at once, so any reduction will do.
     num_classes : int
@@ -65,11 +65,12 @@ def recover_target(
     target : torch.Tensor
         What the loss takes as its target: class indices, shape (N,), dtype torch.int64,
         or probabilities, shape (N, K), which are converted to ``dtype``.
-    log_probs : bool, default: False
+    log_probs : bool, optional
         Whether the loss takes log-probabilities, as :func:`torch.nn.functional.nll_loss`
-        does, in place of logits.
-    dtype : torch.dtype, default: torch.float64
-        The type of the logits that the loss gets, floating point.
+        does, in place of logits. By default it takes logits.
+    dtype : torch.dtype, optional
+        The type of the logits that the loss gets, floating point; by default
+        torch.float64.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def recover_target(
     Notes
     -----
     A row counts as fixed if no entry of a gradient is further from the fit than
-    :math:`\tau\,|s_n|`. The tolerance :math:`\tau` is ``1e-5``, since many losses
+    :math:`\tau\,|s_n|`. The tolerance :math:`\tau` is :math:`10^{-5}`, since many losses
     compute in float32 whatever they are given, or twice the machine epsilon of ``dtype``
     where that is more: for torch.float16 and torch.bfloat16.
 
