@@ -11,6 +11,7 @@ import itertools
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from docutils import nodes
 from sphinx.ext import doctest
 from sphinx.ext.doctest import DocTestBuilder, SphinxDocTestRunner
@@ -92,6 +93,10 @@ class Recording(DocTestBuilder):
         return (
             int(place.rpartition(":")[2]) - 1 if place else super().get_line_number(node)
         )
+
+    def test_group(self, group):
+        plt.close("all")  # or matplotlib warns of too many
+        return super().test_group(group)
 
     def test_doc(self, docname, doctree):
         before = self.total_tries
