@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PICTURES = "--mpl tests/test_pictures.py tests/test_figures.py"
-FIGURES = "cells checks curves distributions gather pipelines style terms"
+FIGURES = "cells checks curves distributions gather limits pipelines style terms weights"
 # Still to come: cross_entropy and figures/_times.
 MODULES = {
     **{f"figures/_{name}": PICTURES for name in FIGURES.split()},

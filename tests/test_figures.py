@@ -113,6 +113,23 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             f"index[0, 0] = 2 picks input[0, 2] = {LOG_PROBS[0, 2]:.4f}.",
         ),
         (lambda: figures.floor(5, 0.3), "floor 0.8838 at the gap 2.5390"),
+        (
+            lambda: figures.excess(5, 0.3, 40),
+            "during 40 steps of gradient descent, on a logarithmic scale. H(q', p) falls "
+            "from 1.6094 and stays at its floor, 0.8838. Its excess over the floor falls "
+            "all the way, from 0.7256 to 2e-10.",
+        ),
+        (
+            lambda: figures.excess(5, 0.3, 1000),
+            "during 50 steps of",
+        ),  # then it is rounding
+        (lambda: figures.excess(5, 1 - 2**-23, 3), "during 0 steps of"),
+        (
+            lambda: figures.masked(5, 0.3),
+            "H(δ, p) levels off at 1.3863. H(q', p) at ε = 0.3 has no end: it rises by "
+            "0.06 for each unit that the logit falls, to 7.3863.",
+        ),
+        (lambda: figures.masked(2, 0.1), "levels off at 0.0000. H(q', p) at ε = 0.1 has"),
         (lambda: figures.softmax_twice(5), "stops at 0.9048."),
         (
             lambda: figures.weighted_target(target[0], WEIGHT, 0.3),
@@ -122,6 +139,11 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
         (
             lambda: figures.weighted_target(target[0], WEIGHT - 1, 0.3),
             "q' is 0.76 and p* is 0. The largest p* is 1, at class 4.",
+        ),
+        (
+            lambda: figures.weight_flip(2, 0.1),
+            "0.95 for y, 0.05 for k. The one of y falls, the one of k rises, and from 19 "
+            "on k is the argmax.",
         ),
         (
             lambda: figures.padding(logits, PADDED, 0.3),
@@ -197,8 +219,14 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
         (lambda: figures.mix(1, 0.3), "num_classes must be an int of at least 2, got 1"),
         *(
             (
-                lambda smoothing=smoothing: figures.floor(5, smoothing),
+                lambda draw=draw, smoothing=smoothing: draw(5, smoothing),
                 f"0 < smoothing < 1, got {smoothing}",
+            )
+            for draw in (
+                figures.floor,
+                figures.weight_flip,
+                figures.masked,
+                lambda num_classes, smoothing: figures.excess(num_classes, smoothing, 9),
             )
             for smoothing in (-0.1, 0.0, 1.0, 1.5)
         ),
@@ -213,6 +241,16 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
             "at most 8 by 8 to draw, got 9 by 9",
         ),
         (lambda: figures.loss_pipeline(logits, target[:2]), r"got \(3, 5\) and \(2,\)"),
+        (lambda: figures.weight_flip(1, 0.3), "num_classes must be an int of at least 2"),
+        (lambda: figures.masked(1, 0.3), "num_classes must be an int of at least 2"),
+        (lambda: figures.excess(1, 0.3, 9), "num_classes must be an int of at least 2"),
+        *(
+            (
+                lambda steps=steps: figures.excess(5, 0.3, steps),
+                f"steps must be a positive int, got {steps}",
+            )
+            for steps in (0, -1, 2.0)
+        ),
         (lambda: figures.weighted_target(target, WEIGHT, 0.3), r"shapes \(K,\) and \(\)"),
         (lambda: figures.padding(logits, target[0], 0.3), r"got \(3, 5\) and \(\)"),
         (
@@ -263,6 +301,9 @@ def test_what_cannot_be_drawn(draw: Callable[[], Figure], message: str) -> None:
         lambda smoothing: figures.targets(target[0], 5, smoothing),
         lambda smoothing: figures.mix(5, smoothing),
         lambda smoothing: figures.floor(5, smoothing),
+        lambda smoothing: figures.weight_flip(5, smoothing),
+        lambda smoothing: figures.excess(5, smoothing, 9),
+        lambda smoothing: figures.masked(5, smoothing),
         lambda smoothing: figures.gradient(logits[0], target[0], smoothing),
         lambda smoothing: figures.weighted_target(target[0], WEIGHT, smoothing),
         lambda smoothing: figures.loss_terms(logits, target, smoothing),
@@ -498,6 +539,32 @@ def test_the_weighted_loss_is_least_where_it_is_drawn() -> None:
     torch.testing.assert_close(grad, torch.zeros(5))
 
 
+def test_the_curves_of_the_flip_are_where_the_weighted_loss_is_least() -> None:
+    (ax,) = figures.weight_flip(5, 0.3).axes
+    (ratio, true), (_, other) = (curve(ax, n) for n in (0, 2))
+    for n in (0, 50, 399):
+        weight = torch.ones(5, dtype=torch.float64)
+        weight[1] = ratio[n]
+        rest = (1 - true[n] - other[n]) / 3
+        z = torch.stack([true[n], other[n], rest, rest, rest]).log()
+        z = z.clamp(min=-100).requires_grad_()  # a weight of zero
+        loss = F.cross_entropy(
+            z, torch.tensor(0), weight, reduction="sum", label_smoothing=0.3
+        )
+        (grad,) = torch.autograd.grad(loss, z)
+        torch.testing.assert_close(grad, torch.zeros_like(z))
+
+
+def test_the_flip_is_marked_where_the_curves_cross() -> None:
+    (ax,) = figures.weight_flip(5, 0.3).axes
+    (ratio, true), (_, other) = (curve(ax, n) for n in (0, 2))
+    (turn, _), _ = curve(ax, 4)
+    assert float(turn) == pytest.approx(5 * 0.7 / 0.3 + 1)
+    assert torch.equal(ratio > turn, other > true)
+    marks = [tuple(map(float, curve(ax, n))) for n in (1, 3)]
+    assert marks == [(1, pytest.approx(0.76)), (1, pytest.approx(0.06))]
+
+
 @pytest.mark.parametrize(
     ("draw", "labels"), [(figures.loss_terms, target), (figures.padding, PADDED)]
 )
@@ -600,6 +667,35 @@ def test_the_floor_is_marked_at_the_least_loss() -> None:
     best, least = (float(v) for v in curve(ax, 3))
     assert 0 <= float(loss.min()) - least < 1e-4
     assert abs(float(gap[loss.argmin()]) - best) <= float(gap[1] - gap[0])
+
+
+def test_the_curves_of_the_excess_are_the_loss_without_and_with_its_floor() -> None:
+    (ax,) = figures.excess(5, 0.3, 20).axes
+    (step, loss), (_, over) = curve(ax, 0), curve(ax, 1)
+    assert step.tolist() == list(range(21))
+    z = torch.zeros(5, dtype=torch.float64, requires_grad=True)
+    q = smooth(torch.tensor(0), 5, 0.3).double()
+    for n in range(21):
+        expected = F.cross_entropy(z, torch.tensor(0), label_smoothing=0.3)
+        torch.testing.assert_close(loss[n], expected.detach())
+        kl = F.kl_div(z.detach().log_softmax(0), q, reduction="sum")
+        assert float(over[n]) == pytest.approx(float(kl), abs=1e-6)
+        z.data -= torch.autograd.grad(expected, z)[0]
+    assert ax.get_yscale() == "log"
+
+
+@pytest.mark.parametrize(("n", "smoothing"), [(0, 0.0), (1, 0.3)])
+def test_the_curves_of_a_masked_class_are_the_losses(n: int, smoothing: float) -> None:
+    (ax,) = figures.masked(5, 0.3).axes
+    logit, drawn = curve(ax, n)
+    assert [float(logit[0]), float(logit[-1])] == [0, -100]
+    loss = F.cross_entropy(
+        logit[:, None] * F.one_hot(torch.tensor(3), 5),
+        torch.zeros(len(logit)).long(),
+        reduction="none",
+        label_smoothing=smoothing,
+    )
+    torch.testing.assert_close(drawn, loss)
 
 
 @pytest.mark.parametrize("twice", [False, True])

@@ -22,6 +22,7 @@ from label_smoothing.figures._distributions import (
     weighted_target,
 )
 from label_smoothing.figures._gather import gather
+from label_smoothing.figures._limits import excess, masked
 from label_smoothing.figures._pipelines import (
     class_dimension,
     loss_pipeline,
@@ -39,6 +40,7 @@ from label_smoothing.figures._style import (
 )
 from label_smoothing.figures._terms import loss_terms, padding
 from label_smoothing.figures._times import growth, peak, times
+from label_smoothing.figures._weights import weight_flip
 
 __all__ = [  # noqa: RUF022  in the order of the reference
     "COLOURS",
@@ -53,6 +55,7 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "mix",
     "gradient",
     "weighted_target",
+    "weight_flip",
     "loss_terms",
     "padding",
     "loss_pipeline",
@@ -61,6 +64,8 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "gather",
     "likelihood",
     "floor",
+    "excess",
+    "masked",
     "softmax_twice",
     "half_sum",
     "times",

@@ -36,3 +36,15 @@ def check_two_classes(num_classes: int) -> None:
     """Check that there is another class than the true one."""
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(f"num_classes must be an int of at least 2, got {num_classes!r}")
+
+
+def check_open_smoothing(smoothing: float) -> None:
+    """Check that there is smoothing, and a label left."""
+    if not 0 < smoothing < 1:
+        raise ValueError(f"smoothing must satisfy 0 < smoothing < 1, got {smoothing}")
+
+
+def check_positive(number: int, name: str) -> None:
+    """Check that a count is one."""
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"{name} must be a positive int, got {number!r}")

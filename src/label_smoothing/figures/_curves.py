@@ -8,7 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.figures._checks import check_shapes, check_two_classes
+from label_smoothing.figures._checks import (
+    check_open_smoothing,
+    check_positive,
+    check_shapes,
+    check_two_classes,
+)
 from label_smoothing.figures._style import (
     COLOURS,
     INK,
@@ -118,8 +123,7 @@ def floor(num_classes: int, smoothing: float) -> Figure:
     at the gap 2.5390, and rises again.
     """
     check_two_classes(num_classes)
-    if not 0 < smoothing < 1:
-        raise ValueError(f"smoothing must satisfy 0 < smoothing < 1, got {smoothing}")
+    check_open_smoothing(smoothing)
     q = smooth(torch.tensor(0), num_classes, smoothing).double()
     best = math.log(num_classes * (1 - smoothing) / smoothing + 1)
     least = float(-(q * q.log()).sum())
@@ -291,8 +295,7 @@ def half_sum(num_classes: int, rows: int) -> Figure:
     from 1 to 14, and a line at 65504. From N = 10 on it is inf.
     """
     check_two_classes(num_classes)
-    if not isinstance(rows, int) or rows < 1:
-        raise ValueError(f"rows must be a positive int, got {rows!r}")
+    check_positive(rows, "rows")
     limit = torch.finfo(torch.float16).max
     terms = -torch.zeros(rows, num_classes).half().log_softmax(1)
     sums = {n: float(terms[:n].sum()) for n in range(1, rows + 1)}
