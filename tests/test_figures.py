@@ -23,6 +23,8 @@ COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)
 WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
 PADDED = torch.tensor([2, -100, 0])
+ZEROS = torch.tensor([0, 0.2, 0.7, 0.1, 0])
+PADLESS = torch.tensor([0, 0.1, 0.7, 0.1, 0.1])
 LOG_PROBS = logits.log_softmax(1)
 TIMED = {"shape": (2, 10), "seconds": {"floor": [2, 1, 3], "ours": [3, 2, 4]}}
 SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
@@ -168,6 +170,25 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "row 2: 1.4098 and 1.6498 give 1.4818. Their mean is the loss, 1.3883.",
         ),
         (
+            lambda: figures.kl_terms(ZEROS, PADLESS),
+            "At class 0, p is 0, q' is 0 and the term is nan; at class 4, p is 0, q' is "
+            "0.1 and the term is inf. The other terms are -0.0693, 0.0000, 0.0000. The "
+            "terms sum to nan.",
+        ),
+        (
+            lambda: figures.kl_terms(uniform(2), dirac_delta(target[2], 2)),
+            "the terms of KL. The terms are 0.6931, 0.0000. The terms sum to 0.6931.",
+        ),
+        (
+            lambda: figures.kl_terms(1 - uniform(1), uniform(1)),
+            "At class 0, p is 0, q' is 1 and the term is inf. The terms sum to inf.",
+        ),
+        (
+            lambda: figures.binary(0.1),
+            '"half" has the target 0.95 and its floor, 0.1985, at z = 2.9444; "swap" has '
+            "the target 0.9 and its floor, 0.3251, at z = 2.1972.",
+        ),
+        (
             lambda: figures.likelihood(logits, target),
             "is 0.0221 at s = 1 and greatest at s = 7.15, where it is 0.1187. The mean "
             "negative log likelihood is 1.2703 at s = 1 and least at the same s, where "
@@ -266,6 +287,21 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
         (
             lambda: figures.class_dimension(torch.zeros(5, 5), torch.zeros(5).long()),
             "at most 8 by 4 to draw, got 5 by 5",
+        ),
+        *(
+            (
+                lambda smoothing=smoothing: figures.binary(smoothing),
+                f"0 < smoothing < 1, got {smoothing}",
+            )
+            for smoothing in (0.0, 1.0)
+        ),
+        (
+            lambda: figures.kl_terms(ZEROS, PADLESS[:4]),
+            r"probs and target must have shapes \(K,\) and \(K,\), got \(5,\) and \(4,\)",
+        ),
+        (
+            lambda: figures.kl_terms(uniform(9), uniform(9)),
+            "probs must be at most 8 by 8 to draw, got 1 by 9",
         ),
         (lambda: figures.half_sum(1, 3), "num_classes must be an int of at least 2"),
         *(
@@ -371,6 +407,7 @@ def test_weights_that_leave_nothing_to_minimise() -> None:
         lambda z: figures.class_dimension(z.T, target),
         lambda z: figures.gather(z, 1, COLUMN),
         lambda z: figures.likelihood(z, target),
+        lambda z: figures.kl_terms(z[0].softmax(0), PADLESS),
     ],
 )
 def test_logits_of_a_model_in_training_can_be_drawn(
@@ -696,6 +733,36 @@ def test_the_curves_of_a_masked_class_are_the_losses(n: int, smoothing: float) -
         label_smoothing=smoothing,
     )
     torch.testing.assert_close(drawn, loss)
+
+
+@pytest.mark.parametrize(
+    ("n", "convention"), [(0, 0.0), (1, 0.3), (4, 0.6)], ids=("hard", "half", "swap")
+)
+def test_the_binary_curves_are_losses_of_two_classes(n: int, convention: float) -> None:
+    (ax,) = figures.binary(0.3).axes
+    z, drawn = curve(ax, n)
+    loss = F.cross_entropy(
+        torch.stack((torch.zeros_like(z), z), 1),
+        torch.ones(len(z)).long(),
+        reduction="none",
+        label_smoothing=convention,
+    )
+    torch.testing.assert_close(drawn, loss)
+    if convention:
+        x, y = curve(ax, n + 1)  # from the mark down to the axis
+        (best,), (least,) = curve(ax, n + 2)
+        assert (x.tolist(), y.tolist()) == ([best, best], [least, 0])
+        assert 0 <= float(loss.min()) - float(least) < 1e-4
+        assert abs(float(z[loss.argmin()]) - float(best)) <= float(z[1] - z[0])
+
+
+def test_the_terms_of_kl_are_written_in_their_cells() -> None:
+    (ax,) = figures.kl_terms(ZEROS, PADLESS).axes
+    written = [text.get_text() for text in ax.texts if "$" not in text.get_text()]
+    assert written[-5:] == ["nan", "-0.0693", "0.0000", "0.0000", "inf"]
+    filled = [bar.get_x() for bar in rectangles(ax) if bar.get_facecolor()[3] > 0]
+    width = rectangles(ax)[0].get_width()
+    assert filled == pytest.approx([0, 4 * width])
 
 
 @pytest.mark.parametrize("twice", [False, True])

@@ -43,6 +43,8 @@ CASES = {
     "floor": lambda: figures.floor(5, 0.3),
     "excess": lambda: figures.excess(5, 0.3, 40),
     "masked": lambda: figures.masked(5, 0.3),
+    "binary": lambda: figures.binary(0.3),
+    "binary_high": lambda: figures.binary(0.9),
     "softmax_twice": lambda: figures.softmax_twice(5),
     "likelihood": lambda: figures.likelihood(logits, target),
     "likelihood_one": lambda: figures.likelihood(torch.zeros(2, 1), 0 * target[:2]),
@@ -59,6 +61,11 @@ CASES = {
     "smoothed_pipeline_8": lambda: figures.smoothed_pipeline(
         EXTREME, torch.arange(8), 0.3
     ),
+    "kl_terms": lambda: figures.kl_terms(
+        logits[0], torch.tensor([0, 0.1, 0.7, 0.1, 0.1])
+    ),
+    "kl_terms_1": lambda: figures.kl_terms(1 - uniform(1), uniform(1)),
+    "kl_terms_8": lambda: figures.kl_terms(uniform(8), dirac_delta(target[0], 8)),
     "class_dimension": lambda: figures.class_dimension(logits.T, target),
     "gather_1d": lambda: figures.gather(torch.arange(4), -1, torch.tensor([3, 0])),
     "gather_2d": lambda: figures.gather(logits, 1, COLUMN, (1, 0)),

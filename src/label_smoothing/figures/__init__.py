@@ -9,6 +9,7 @@ theirs, and ``DARK`` maps every colour used here to its counterpart on a dark gr
 """
 
 from label_smoothing.figures._curves import (
+    binary,
     floor,
     half_sum,
     likelihood,
@@ -25,6 +26,7 @@ from label_smoothing.figures._gather import gather
 from label_smoothing.figures._limits import excess, masked
 from label_smoothing.figures._pipelines import (
     class_dimension,
+    kl_terms,
     loss_pipeline,
     smoothed_pipeline,
 )
@@ -61,11 +63,13 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "loss_pipeline",
     "smoothed_pipeline",
     "class_dimension",
+    "kl_terms",
     "gather",
     "likelihood",
     "floor",
     "excess",
     "masked",
+    "binary",
     "softmax_twice",
     "half_sum",
     "times",

@@ -23,12 +23,12 @@ def check_not_empty(tensor: Tensor, name: str) -> None:
         raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
 
 
-def check_small(logits: Tensor, rows: int, columns: int) -> None:
+def check_small(matrix: Tensor, rows: int, columns: int, name: str = "logits") -> None:
     """Check that a matrix has room on a page."""
-    height, width = logits.shape
+    height, width = matrix.shape
     if height > rows or width > columns:
         raise ValueError(
-            f"logits must be at most {rows} by {columns} to draw, got {height} by {width}"
+            f"{name} must be at most {rows} by {columns} to draw, got {height} by {width}"
         )
 
 

@@ -4,6 +4,7 @@ import math
 
 import matplotlib.pyplot as plt
 import torch
+import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -142,6 +143,68 @@ def floor(num_classes: int, smoothing: float) -> Figure:
         f"Two curves of the loss in nats against the logit gap, for {num_classes} "
         f"classes. H(δ, p) falls towards 0. H(q', p) at ε = {smoothing:.4g} falls to its "
         f"floor {least:.4f} at the gap {best:.4f}, and rises again.",
+    )
+
+
+@styled
+def binary(smoothing: float) -> Figure:
+    r"""Draw the binary loss of a positive label against its logit.
+
+    Parameters
+    ----------
+    smoothing : float
+        The smoothing :math:`\varepsilon`, ``0 < smoothing < 1``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Three curves, in nats: without smoothing, and with the targets
+        :math:`1 - \varepsilon/2` ("half") and :math:`1 - \varepsilon` ("swap"), each
+        with its minimum marked.
+
+    Raises
+    ------
+    ValueError
+        If ``smoothing`` is out of range.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> figure = figures.binary(smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Three curves of the binary loss in nats against the logit z, for a
+    positive label. Without smoothing it falls towards 0. At ε = 0.3,
+    "half" has the target 0.85 and its floor, 0.4227, at z = 1.7346;
+    "swap" has the target 0.7 and its floor, 0.6109, at z = 0.8473.
+    """
+    check_open_smoothing(smoothing)
+    targets = {"half": 1 - smoothing / 2, "swap": 1 - smoothing}
+    ends = [math.log(t / (1 - t)) for t in targets.values()]
+    start, end = min(-1.0, 1.5 * min(ends)), max(3.0, 2.2 * max(ends))
+    z = torch.linspace(start, end, 200, dtype=torch.float64)
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
+    _curve(ax, z, F.softplus(-z), COLOURS["δ"], r"$\varepsilon = 0$")
+    said = []
+    for (name, target), best in zip(targets.items(), ends, strict=True):
+        q = torch.tensor(target, dtype=torch.float64)
+        loss = F.binary_cross_entropy_with_logits(z, q.expand_as(z), reduction="none")
+        least = float(F.binary_cross_entropy_with_logits(q.logit(), q))
+        _curve(ax, z, loss, COLOURS["q'"], name)
+        ax.plot([best, best], [least, 0], color=LINE, lw=1, zorder=0)
+        ax.plot(best, least, "o", color=COLOURS["q'"], ms=7)
+        note(ax, f"${least:.4f}$", (best, least), (0, 9), COLOURS["q'"], ha="center")
+        note(ax, f"${best:.4f}$", (best, 0), (5, 5), MUTED)
+        said.append(
+            f'"{name}" has the target {target:.4g} and its floor, {least:.4f}, at '
+            f"z = {best:.4f}"
+        )
+    ax.set(xlim=(start, end), ylim=(0, None), xlabel="$z$")
+    return finish(
+        figure,
+        f"Three curves of the binary loss in nats against the logit z, for a positive "
+        f"label. Without smoothing it falls towards 0. At ε = {smoothing:.4g}, "
+        f"{'; '.join(said)}.",
     )
 
 

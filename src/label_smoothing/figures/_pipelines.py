@@ -1,5 +1,8 @@
 """The steps from logits to a loss, with the numbers of every step."""
 
+import math
+
+import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
@@ -253,6 +256,84 @@ def class_dimension(logits: Tensor, target: Tensor) -> Figure:
         longest(probs),
         below=2.0,
     )
+
+
+@styled
+def kl_terms(probs: Tensor, target: Tensor) -> Figure:
+    r"""Draw the terms of a KL divergence, with the zeros that break it.
+
+    Parameters
+    ----------
+    probs : torch.Tensor
+        The prediction p, shape (K,), floating point; at most eight classes.
+    target : torch.Tensor
+        The target q', probabilities of shape (K,), floating point.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Four rows of cells: p, log p, q', and the terms
+        :math:`q'(k)\,(\log q'(k) - \log p_k)` as :class:`torch.nn.KLDivLoss` computes
+        them. A term that is nan or infinite is filled.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (K,) and (K,), empty, or too large to draw.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> p = torch.tensor([0, 0.2, 0.7, 0.1, 0])
+    >>> figure = figures.kl_terms(p, torch.tensor([0, 0.1, 0.7, 0.1, 0.1]))
+    >>> print(fill(figure.get_label()))
+    Four rows of cells over 5 classes: p, log p, q' and the terms of KL.
+    At class 0, p is 0, q' is 0 and the term is nan; at class 4, p is 0,
+    q' is 0.1 and the term is inf. The other terms are -0.0693, 0.0000,
+    0.0000. The terms sum to nan.
+    """
+    check_shapes(probs, target, "K", "K", "probs")
+    check_small(probs[None], 8, 8, "probs")
+    terms = F.kl_div(probs.log(), target, reduction="none")
+    figure, ax = canvas()
+    rows = (
+        ("$p$", probs),
+        (r"$\log p$", probs.log()),
+        ("$q'$", target),
+        (r"$q' \log(q'/p)$", terms),
+    )
+    characters = longest(*(values for _, values in rows))
+    width = max(1.6, DIGIT * characters)
+    broken = [k for k, term in enumerate(terms.tolist()) if not math.isfinite(term)]
+    for n, (name, values) in enumerate(rows):
+        table(
+            ax,
+            values[None],
+            (0, 1.35 * n),
+            width=width,
+            name=name,
+            picked={(0, k) for k in broken} if values is terms else (),
+        )
+    for k in range(len(probs)):
+        x = (k + 0.5) * width
+        ax.text(x, -0.2, f"$k={k}$", ha="center", va="bottom", color=MUTED)
+    ax.update_datalim([(-2.6, 0)])  # room for the longest name
+    said = [
+        f"at class {k}, p is {probs[k]:.4g}, q' is {target[k]:.4g} and the term is "
+        f"{terms[k]:.4g}"
+        for k in broken
+    ]
+    others = ", ".join(f"{v:.4f}" for v in terms.tolist() if math.isfinite(v))
+    sentences = [
+        f"Four rows of cells over {len(probs)} classes: p, log p, q' and the terms of "
+        f"KL.",
+        f"{'; '.join(said).capitalize()}." if said else "",
+        f"The {'other ' if said else ''}terms are {others}." if others else "",
+        f"The terms sum to {terms.sum():.4f}.",
+    ]
+    return fit(figure, ax, " ".join(filter(None, sentences)), width, characters)
 
 
 def _step(
