@@ -545,6 +545,20 @@ def test_weights_that_turn_the_target() -> None:
     assert report.offset == 0
 
 
+def test_target_that_is_uniform_leads_nowhere() -> None:
+    report = audit(F.cross_entropy, 10, label_smoothing=1.0)
+    assert not any("another class" in words for words in report.suspicious)
+    assert (report.torch_smoothing, report.convention) == (None, None)
+    assert report.needed == pytest.approx({"others": 0.9})
+
+
+def test_loss_that_wants_log_probabilities_after_all() -> None:
+    def with_penalty(z: Tensor, y: Tensor) -> Tensor:
+        return loss(z, y) + z.logsumexp(1).square().mean()
+
+    assert audit(with_penalty, 5).takes == "log-probabilities, class indices"
+
+
 @pytest.mark.parametrize(
     "tilt",
     [torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]), torch.tensor([0.21, 0.2, 0.2, 0.2, 0.19])],

@@ -1,6 +1,7 @@
 """The X-ray: on losses built from known targets, on what has none, and on real losses."""
 
 import itertools
+import math
 import re
 from collections.abc import Callable
 
@@ -368,6 +369,28 @@ def test_loss_gets_what_it_asks_for(dtype: torch.dtype, log_probs: bool) -> None
         sums = x.exp().sum(1)
         assert ((sums - 1).abs() < 0.05).all() == log_probs
     assert len({x.sum().item() for x, _ in seen}) == len(seen) > 2
+
+
+def test_class_of_the_target_stands_out_in_all_draws_but_the_first() -> None:
+    seen = []
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        seen.append(logits.detach())
+        return F.cross_entropy(logits, target)
+
+    recover_target(loss, 1000, torch.arange(1000))
+    for number, logits in enumerate(seen):
+        own, delta = logits.diagonal().mean(), torch.eye(1000)
+        assert own == pytest.approx(math.log(1000) if number else 0, abs=0.1)
+        others = logits[delta == 0]
+        assert others.mean() == pytest.approx(0, abs=0.01)
+        assert others.std() == pytest.approx(1, abs=0.01)
+
+
+def test_options_are_named() -> None:
+    recover_target(loss=F.cross_entropy, num_classes=5, target=TARGET)
+    with pytest.raises(TypeError, match="positional"):
+        recover_target(F.cross_entropy, 5, TARGET, False)
 
 
 def test_same_draws_each_time_and_none_of_the_callers() -> None:

@@ -28,7 +28,8 @@ class Audit:
     Attributes
     ----------
     takes : str
-        What the loss is called with.
+        What the loss is called with. Log-probabilities mean that on logits the loss
+        fails, or has no fixed target.
     reduction : str or None
         How it makes its result of the rows.
     true, other : float or None
@@ -344,7 +345,8 @@ def _odd_targets(
     q, y = found.target[found.scale != 0], classes[found.scale != 0]
     if (q < -NEAR).any():
         yield f"the target has a negative probability, {q.min():.4g}"
-    astray = sorted({*y[q.argmax(1) != y].tolist()})
+    lead = q.amax(1) - q.gather(1, y[:, None]).squeeze(1)
+    astray = sorted({*y[lead > NEAR].tolist()})
     if astray:
         yield f"rows of class {_listed(astray)} train towards another class"
     if len(y) and "true" not in report:
