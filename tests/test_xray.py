@@ -381,7 +381,7 @@ def test_class_of_the_target_stands_out_in_all_draws_but_the_first() -> None:
     recover_target(loss, 1000, torch.arange(1000))
     for number, logits in enumerate(seen):
         own, delta = logits.diagonal().mean(), torch.eye(1000)
-        assert own == pytest.approx(math.log(1000) if number else 0, abs=0.1)
+        assert own == pytest.approx(math.log(1000) if number else 0, abs=0.2)
         others = logits[delta == 0]
         assert others.mean() == pytest.approx(0, abs=0.01)
         assert others.std() == pytest.approx(1, abs=0.01)
