@@ -91,7 +91,7 @@ def recover_target(
 
     Notes
     -----
-    A row counts as fixed if no entry of a gradient is further from the fit than
+    A row counts as fixed if every entry of each gradient is nearer to the fit than
     :math:`\tau\,|s_n|`. The tolerance :math:`\tau` is :math:`10^{-5}`, since many losses
     compute in float32 whatever they are given, or twice the machine epsilon of ``dtype``
     where that is more: for torch.float16 and torch.bfloat16.
@@ -133,7 +133,7 @@ def recover_target(
     scale = (gradient_step * p_step).sum((0, 2)) / p_step.square().sum((0, 2))
     residual = (gradient_step - scale[:, None] * p_step).abs().amax((0, 2))
     tolerance = max(1e-5, 2 * torch.finfo(dtype).eps)
-    trains = (residual <= tolerance * scale.abs()) & (scale != 0)
+    trains = residual < tolerance * scale.abs()
     ignored = (gradient == 0).all(2).all(0)
 
     recovered = p_mean - gradient_mean / scale[:, None]
