@@ -164,6 +164,15 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Try the site that ``nox -s docs`` has built in a browser."""
+    if not Path("docs/_build/html/index.html").exists():
+        session.error("there is no docs/_build/html to look at: run nox -s docs first")
+    install(session, "browser")
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session(default=False)
 def prove(session: nox.Session) -> None:
     """Flip a digit of each number of the site, and demand that it is caught.
 

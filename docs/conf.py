@@ -53,6 +53,7 @@ extensions = [
     "notfound.extension",
     "downloads",
     "drawings",
+    "explorers",
     "mathml",
     "verified_code",
     "verified_numbers",

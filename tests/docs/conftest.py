@@ -12,6 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 OURS = (
     "names",
     "drawings",
+    "explorers",
     "mathml",
     "verified_code",
     "verified_numbers",
