@@ -2,6 +2,8 @@
 
 import gzip
 import itertools
+import json
+import math
 import random
 import re
 import subprocess
@@ -14,6 +16,9 @@ import torch
 import torch.nn.functional as F
 from playwright.sync_api import Browser, Locator, Page
 
+from label_smoothing import explain_gather
+from label_smoothing.__main__ import logits
+
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "docs" / "_build" / "html"
 SCRIPTS = ROOT / "docs" / "_static" / "explorers"
@@ -21,13 +26,14 @@ State = dict[str, Any]
 Numbers = dict[str, Any]
 
 # Set each state in turn; return the values behind it and every number in sight.
-TRY = """(element, states) => states.map((state) => {
+TRY = r"""(element, states) => states.map((state) => {
   element.state = state;
   const shown = {};
   for (const part of element.querySelectorAll("[data-part]")) {
     if (!part.children.length) shown[part.dataset.part] = part.textContent;
   }
-  return { values: element.values, shown, snippet: element.snippet };
+  return { values: element.values, shown, snippet: element.snippet,
+    formula: element.querySelector(".formula")?.textContent.replace(/\s+/g, " ").trim() };
 })"""
 
 
@@ -213,13 +219,172 @@ def test_mix_copies_a_snippet_that_prints_its_loss(page: Page) -> None:
         assert run_alone(copied(page, element)) == seen["shown"]["loss"]
 
 
+# --- gather -----------------------------------------------------------------------------
+
+INPUTS = {
+    "1d": torch.arange(10, 15),
+    "logits": logits,
+    "2d": torch.arange(30).reshape(3, 10)[:, :5],
+    "3d": torch.arange(200).reshape(2, 10, 10)[:, :3, :4],
+}
+
+
+def call(
+    input: torch.Tensor, dim: int, index: torch.Tensor
+) -> tuple[torch.Tensor | None, str]:
+    """Return what gather returns, or what it says."""
+    try:
+        return input.gather(dim, index), ""
+    except RuntimeError as error:
+        return None, str(error)
+
+
+def formula(state: State, input: torch.Tensor, index: torch.Tensor) -> str:
+    dim, cell = state["dim"], state["cell"]
+    asked, source = cell.copy(), cell.copy()
+    asked[dim], source[dim] = f"index{cell}", index[tuple(cell)].item()
+    value = input[tuple(source)].item()
+    number = f"{value:.4f}" if input.is_floating_point() else str(value)
+    asked = ", ".join(map(str, asked))
+    return f"out{cell} = input[{asked}] = input{source} = {number}"
+
+
+def check_gather(seen: Numbers, state: State) -> None:
+    values, shown = seen["values"], seen["shown"]
+    input, index = INPUTS[state["input"]], torch.tensor(state["index"])
+    out, error = call(input, state["dim"], index)
+    if out is None:
+        assert values == {"out": None, "error": error}, state
+        assert shown["error"] == f"RuntimeError: {error}"
+        assert not any(text for name, text in shown.items() if name.startswith("value-"))
+        return
+    assert values["error"] is None
+    assert shown["error"] == ""
+    assert torch.equal(torch.tensor(values["out"], dtype=out.dtype), out), state
+    cells = list(itertools.product(*map(range, out.shape)))
+    places = [",".join(map(str, at)) for at in cells]
+    assert [n for n in shown if n.startswith("value-")] == [f"value-{p}" for p in places]
+    for at, place in zip(cells, places, strict=True):
+        assert float(shown[f"value-{place}"]) == pytest.approx(out[at].item(), abs=1e-6)
+    assert seen["formula"] == formula(state, input, index)
+    lines = str(explain_gather(input, state["dim"], index)).splitlines()
+    notes = [line.removeprefix("note: ") for line in lines if line.startswith("note")]
+    assert shown["note"] in (notes or [""])
+
+
+def gather_states() -> list[State]:
+    """Draw calls, one half of which go wrong in one way or another."""
+    draw = random.Random(1)
+    states = []
+    for n in range(300):
+        name = draw.choice(list(INPUTS))
+        size = INPUTS[name].shape
+        dim = draw.randrange(len(size))
+        shape = [draw.randint(1, 6 if d == dim else m) for d, m in enumerate(size)]
+        least, most = (0, size[dim] - 1) if n % 2 else (-2, size[dim] + 1)
+        if n % 10 == 0:
+            shape[0] = 6
+        if n % 30 == 0:
+            shape = shape[:-1] or [2, 2]
+        flat = [draw.randint(least, most) for _ in range(math.prod(shape))]
+        states.append(
+            {
+                "input": name,
+                "dim": dim,
+                "index": torch.tensor(flat).reshape(shape).tolist(),
+                "cell": [draw.randrange(m) for m in shape],
+            }
+        )
+    return states
+
+
+def test_gather_is_equal_to_torch(page: Page) -> None:
+    element = open_explorer(page, "learn/gather.html", "gather")
+    states = gather_states()
+    results = element.evaluate(TRY, states)
+    for state, seen in zip(states, results, strict=True):
+        check_gather(seen, state)
+    errors = [seen["values"]["error"] for seen in results if seen["values"]["error"]]
+    assert len(errors) > 60
+    assert {error.split()[0] for error in errors} == {"Index", "Size", "index"}
+
+
+def test_gather_by_mouse_and_keyboard(page: Page) -> None:
+    element = open_explorer(page, "learn/gather.html", "gather")
+
+    def state() -> State:
+        seen = look(element)
+        check_gather(seen, seen["state"])
+        return seen["state"]
+
+    element.locator("[data-cell='2,0']").hover()
+    assert state()["cell"] == [2, 0]
+    lit = element.locator(".lit").evaluate_all("cells => cells.map(c => c.dataset.part)")
+    assert lit == [f"input-2,{k}" for k in range(5)]
+    assert element.locator(".input .picked").get_attribute("data-part") == "input-2,0"
+
+    element.get_by_label("index[0, 0]").press("ArrowUp")
+    assert state()["index"] == [[3], [1], [0]]
+    assert state()["cell"] == [0, 0]
+    element.get_by_label("index[0, 0]").fill("-1")
+    assert state()["index"] == [[-1], [1], [0]]
+    assert element.get_by_text("RuntimeError: index -1 is out of bounds").is_visible()
+    element.get_by_label("index[0, 0]").fill("4")
+    element.get_by_role("radio", name="out[0, 0]").press("ArrowDown")
+    assert state()["cell"] == [1, 0]
+
+    element.get_by_label("Size of index along dimension 1").fill("3")
+    assert state()["index"] == [[4, 0, 0], [1, 0, 0], [0, 0, 0]]
+    element.locator(".pill").first.click()
+    assert state()["dim"] == 0
+    element.get_by_label("Dimensions of index").select_option("1")
+    assert state()["index"] == [4, 1, 0]
+    element.locator("[data-set=input]").select_option("3d")
+    element.locator(".pill").first.click()
+    assert element.get_by_text("index 2 is out of bounds for dimension 0").is_visible()
+    for dim in (1, 2):
+        element.locator(".pill").nth(dim).click()
+        assert state()["dim"] == dim
+        for cell in element.locator("[data-cell]").all():
+            cell.hover()
+            assert state()["cell"] == json.loads(f"[{cell.get_attribute('data-cell')}]")
+
+
+def test_gather_copies_a_snippet_that_prints_its_out(page: Page) -> None:
+    element = open_explorer(page, "learn/gather.html", "gather")
+    right = [state for state in gather_states()[1::2] if len(state["index"]) != 6]
+    chosen = {state["input"]: state for state in right}
+    for name, state in chosen.items():
+        element.evaluate(TRY, [state])
+        out = INPUTS[name].gather(state["dim"], torch.tensor(state["index"]))
+        assert run_alone(copied(page, element)) == str(out)
+
+
+def test_gather_copies_a_snippet_that_raises_its_error(page: Page) -> None:
+    element = open_explorer(page, "learn/gather.html", "gather")
+    seen = element.evaluate(TRY, [{"index": [[2], [7], [0]]}])[0]
+    ran = subprocess.run(
+        [sys.executable, "-c", copied(page, element)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stderr.splitlines()[-1] == seen["shown"]["error"]
+
+
 # --- What holds for each ----------------------------------------------------------------
 
-# The page of each explorer, and the address of it in another state, which is its own.
+# The page of each explorer, the address of another state, and a control to touch there.
 PLACES = {
     "mix": (
         "learn/derivation.html",
         "mix.smoothing=0.1&mix.target=0&mix.logits=[1.5,-2]",
+        "[data-set=smoothing]",
+    ),
+    "gather": (
+        "learn/gather.html",
+        "gather.input=3d&gather.dim=0&gather.index=[[[1,0]]]&gather.cell=[0,0,1]",
+        "[data-set=cell]:checked",
     ),
 }
 every = pytest.mark.parametrize("name", PLACES)
@@ -246,7 +411,7 @@ def test_the_landing_page_opens_with_the_mix(page: Page) -> None:
 
 @every
 def test_a_state_has_an_address(page: Page, name: str) -> None:
-    path, query = PLACES[name]
+    path, query, touch = PLACES[name]
     element = open_explorer(page, f"{path}?{query}", name)
     state = look(element)["state"]
     for part in query.split("&"):
@@ -257,15 +422,14 @@ def test_a_state_has_an_address(page: Page, name: str) -> None:
     summary = element.locator(".explorer-summary").text_content()
     assert summary
     element.evaluate("(element, state) => { element.state = state; }", state)
-    # A control that says again what it says: the address follows.
-    control = element.locator("[data-set]").first
-    control.dispatch_event("input", {"bubbles": True})
+    # A control says again what it says: the address follows.
+    element.locator(touch).dispatch_event("input", {"bubbles": True})
     page.wait_for_url(lambda url: url.partition("?")[2] == query)
 
 
 @every
 def test_a_wrong_address_does_no_harm(page: Page, name: str) -> None:
-    path, query = PLACES[name]
+    path, query, _ = PLACES[name]
     good = look(open_explorer(page, path, name))
     wrong = re.sub(r"=[^&]*", "=[[null]]", query)
     assert look(open_explorer(page, f"{path}?{wrong}", name)) == good
