@@ -48,8 +48,13 @@ def look(element: Locator) -> Numbers:
     return element.evaluate(TRY, [now])[0] | {"state": now}
 
 
+def as_shown(number: str) -> str:
+    """Return a number with the minus of the page."""
+    return number.replace("-", "−")
+
+
 def printed(value: float, digits: int = 4) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
+    return as_shown(f"{value:.{digits}f}")
 
 
 def assert_close(values: Numbers, expected: Numbers) -> None:
@@ -216,7 +221,7 @@ def test_mix_copies_a_snippet_that_prints_its_loss(page: Page) -> None:
     element = open_explorer(page, "learn/derivation.html", "mix")
     for state in mix_states()[::80]:
         seen = element.evaluate(TRY, [state])[0]
-        assert run_alone(copied(page, element)) == seen["shown"]["loss"]
+        assert as_shown(run_alone(copied(page, element))) == seen["shown"]["loss"]
 
 
 # --- gather -----------------------------------------------------------------------------
@@ -372,6 +377,233 @@ def test_gather_copies_a_snippet_that_raises_its_error(page: Page) -> None:
     assert ran.stderr.splitlines()[-1] == seen["shown"]["error"]
 
 
+# --- The losses -------------------------------------------------------------------------
+
+LAYERS = {
+    "none": lambda z: z,
+    "softmax": lambda z: z.softmax(1),
+    "log_softmax": lambda z: z.log_softmax(1),
+}
+RIGHT = [
+    ("none", "cross_entropy"),
+    ("log_softmax", "cross_entropy"),
+    ("log_softmax", "nll_loss"),
+]
+
+
+def check_losses(seen: Numbers, state: State) -> None:
+    z = torch.tensor(state["logits"], dtype=torch.float64)
+    y, layer, name = torch.tensor(state["target"]), state["layer"], state["loss"]
+    steps = {"none": "", "softmax": "s", "log_softmax": "sl"}[layer]
+    x = LAYERS[layer](z)
+    stages = [z.softmax(1)] * (len(steps) > 0) + [z.log_softmax(1)] * (len(steps) > 1)
+    if name == "cross_entropy":
+        stages += [x.softmax(1), x.log_softmax(1)]
+    last = stages[-1] if stages else z
+    picked = last.gather(1, y[:, None])[:, 0]
+    expected = {
+        "stages": torch.stack(stages) if stages else torch.empty(0),
+        "picked": picked,
+        "negated": -picked,
+        "loss": getattr(F, name)(x, y),
+        "right": F.cross_entropy(z, y),
+    }
+    assert_close(seen["values"], expected)
+    shown = seen["shown"]
+    for s, stage in enumerate(stages):
+        for (n, k), value in zip(
+            itertools.product(range(3), range(5)), stage.flatten(), strict=True
+        ):
+            assert shown[f"stage-{s}-{n}-{k}"] == printed(value.item()), (s, n, k, state)
+    for n, value in enumerate(picked.tolist()):
+        assert shown[f"pick-{n}"] == printed(value)
+        assert shown[f"negate-{n}"] == printed(-value)
+    assert shown["loss"] == printed(expected["loss"].item())
+    right = printed(expected["right"].item())
+    if (layer, name) in RIGHT:
+        assert "wrong" not in shown["verdict"].lower()
+        assert math.isclose(expected["loss"], expected["right"])
+    else:
+        assert f"the right loss is {right}." in shown["verdict"]
+    if (layer, name) == ("softmax", "cross_entropy"):
+        least = F.cross_entropy(torch.eye(5).double(), torch.arange(5))
+        assert f"above {printed(least.item())}." in shown["verdict"]
+
+
+def losses_states() -> list[State]:
+    draw = random.Random(2)
+    pairs = list(itertools.product(LAYERS, ("cross_entropy", "nll_loss")))
+    first = [
+        {"logits": logits.double().mul(10).round().div(10).tolist(), "target": [2, 1, 0]}
+    ]
+    for most in [1] * 5 + [20] * 15:
+        rows = [[round(draw.uniform(-most, most), 1) for _ in range(5)] for _ in range(3)]
+        first.append({"logits": rows, "target": [draw.randrange(5) for _ in range(3)]})
+    return [state | {"layer": a, "loss": b} for state in first for a, b in pairs]
+
+
+def test_losses_are_equal_to_torch(page: Page) -> None:
+    element = open_explorer(page, "learn/nll_and_cross_entropy.html", "losses")
+    states = losses_states()
+    for state, seen in zip(states, element.evaluate(TRY, states), strict=True):
+        check_losses(seen, state)
+
+
+def test_losses_by_mouse_and_keyboard(page: Page) -> None:
+    element = open_explorer(page, "learn/nll_and_cross_entropy.html", "losses")
+
+    def state() -> State:
+        seen = look(element)
+        check_losses(seen, seen["state"])
+        return seen["state"]
+
+    for layer in LAYERS:
+        element.locator(f".pill:has([value={layer}])").click()
+        for loss in ("nll_loss", "cross_entropy"):
+            element.get_by_role("radio", name=loss).press("Space")
+            now = state()
+            assert (now["layer"], now["loss"]) == (layer, loss)
+    element.get_by_label("Logit of row 1, class 3").fill("-3.5")
+    element.get_by_label("Logit of row 0, class 2").press("ArrowUp")
+    assert state()["logits"][1][3] == -3.5
+    assert state()["logits"][0][2] == 0.8
+    element.get_by_label("True class of row 2").select_option("4")
+    assert state()["target"] == [2, 1, 4]
+    # An input that is no number, or too great a one, changes nothing.
+    element.get_by_label("Logit of row 1, class 3").fill("")
+    element.get_by_label("Logit of row 0, class 0").fill("999")
+    assert state()["logits"][1][3] == -3.5
+    assert state()["logits"][0][0] == 0
+
+
+def test_losses_copy_a_snippet_that_prints_the_loss(page: Page) -> None:
+    element = open_explorer(page, "learn/nll_and_cross_entropy.html", "losses")
+    for state in losses_states()[1::50]:
+        seen = element.evaluate(TRY, [state])[0]
+        assert as_shown(run_alone(copied(page, element))) == seen["shown"]["loss"]
+
+
+# --- The conventions --------------------------------------------------------------------
+
+# What a class other than the true one gets of n, the padding not counted.
+OTHER = {
+    "uniform": lambda e, n: e / n,
+    "others": lambda e, n: e / (n - 1),
+    "others-without-padding": lambda e, n: e / (n - 1),
+    "normalised": lambda e, n: e / (1 + e) / n,
+    "half": lambda e, n: e / 2,
+    "swap": lambda e, n: e,
+}
+EPSILON = {
+    "uniform": lambda q, n: q * n,
+    "others": lambda q, n: q * (n - 1),
+    "others-without-padding": lambda q, n: q * (n - 1),
+    "normalised": lambda q, n: q * n / (1 - q * n),
+    "half": lambda q, n: q * 2,
+    "swap": lambda q, n: q,
+}
+
+
+def check_conventions(seen: Numbers, state: State) -> None:
+    first, second, K = state["first"], state["second"], state["classes"]  # noqa: N806
+    e = torch.tensor(state["smoothing"], dtype=torch.float64)
+    K -= "others-without-padding" in (first, second)  # noqa: N806
+
+    def target(name: str, e: torch.Tensor) -> dict[str, torch.Tensor]:
+        other = OTHER[name](e, K)
+        return {"true": 1 - (K - 1) * other, "other": other}
+
+    epsilon = EPSILON[second](OTHER[first](e, K), K)
+    rows = {"first": target(first, e), "second": target(second, e)}
+    exists = 0 <= epsilon < 1
+    if exists:
+        rows["converted"] = target(second, epsilon)
+    values, shown = seen["values"], seen["shown"]
+    digits = 3 + len(str(K - 1))
+    for name, row in rows.items():
+        assert_close(values[name], row)
+        for share, value in row.items():
+            assert shown[f"{name}-{share}"] == printed(value.item(), digits), (
+                name,
+                state,
+            )
+    if exists:
+        assert_close(values["converted"], rows["first"])
+    else:
+        assert values["converted"] is None
+    assert values["epsilon"] == pytest.approx(epsilon.item(), rel=1e-12, abs=1e-12)
+    assert shown["epsilon"] == printed(epsilon.item(), digits)
+    if "uniform" in (first, second):
+        # torch is the judge: what its own smoothing costs is what our target costs.
+        row = rows["first" if first == "uniform" else "second"]
+        torch_costs = F.cross_entropy(
+            torch.arange(K).double(), torch.tensor(0), label_smoothing=e.item()
+        )
+        q = torch.full((K,), row["other"].item(), dtype=torch.float64)
+        q[0] = row["true"]
+        cost = F.cross_entropy(torch.arange(K).double(), q)
+        torch.testing.assert_close(cost, torch_costs, rtol=1e-9, atol=1e-12)
+
+
+def conventions_states() -> list[State]:
+    draw = random.Random(3)
+    states = []
+    for first, second in itertools.product(OTHER, OTHER):
+        least = 2 + ("others-without-padding" in (first, second))
+        binary = {"half", "swap"} & {first, second}
+        for K in (least, 5, 10, 1000, 32000, draw.randint(3, 100)):  # noqa: N806
+            states.append(
+                {
+                    "first": first,
+                    "second": second,
+                    "smoothing": draw.choice([0, 0.05, 0.1, draw.randrange(100) / 100]),
+                    "classes": least if binary else K,
+                }
+            )
+    return states
+
+
+def test_conventions_are_equal_to_torch(page: Page) -> None:
+    element = open_explorer(page, "guides/which_epsilon.html", "conventions")
+    states = conventions_states()
+    for state, seen in zip(states, element.evaluate(TRY, states), strict=True):
+        check_conventions(seen, state)
+
+
+def test_conventions_by_mouse_and_keyboard(page: Page) -> None:
+    element = open_explorer(page, "guides/which_epsilon.html", "conventions")
+
+    def state() -> State:
+        seen = look(element)
+        check_conventions(seen, seen["state"])
+        return seen["state"]
+
+    element.get_by_role("slider").press("ArrowRight")
+    assert state()["smoothing"] == 0.11
+    element.get_by_role("spinbutton").fill("250")
+    assert state()["classes"] == 250
+    for name in OTHER:
+        element.locator("[data-set=second]").select_option(name)
+        assert state()["second"] == name
+    assert state()["classes"] == 2
+    assert element.get_by_role("spinbutton").is_disabled()
+    element.get_by_role("slider").press("End")
+    element.locator("[data-set=first]").select_option("swap")
+    element.locator("[data-set=second]").select_option("half")
+    assert state()["smoothing"] == 0.99
+    assert element.get_by_text("There is no such").is_visible()
+
+
+def test_conventions_copy_a_snippet_that_prints_the_epsilon(page: Page) -> None:
+    element = open_explorer(page, "guides/which_epsilon.html", "conventions")
+    states = [s for s in conventions_states() if s["classes"] == 10]
+    for state in states[::5]:
+        seen = element.evaluate(TRY, [state])[0]
+        assert (
+            printed(float(run_alone(copied(page, element)))) == seen["shown"]["epsilon"]
+        )
+
+
 # --- What holds for each ----------------------------------------------------------------
 
 # The page of each explorer, the address of another state, and a control to touch there.
@@ -385,6 +617,17 @@ PLACES = {
         "learn/gather.html",
         "gather.input=3d&gather.dim=0&gather.index=[[[1,0]]]&gather.cell=[0,0,1]",
         "[data-set=cell]:checked",
+    ),
+    "losses": (
+        "learn/nll_and_cross_entropy.html",
+        "losses.layer=softmax&losses.loss=nll_loss&losses.target=[0,1,2]",
+        "[data-set=layer]:checked",
+    ),
+    "conventions": (
+        "guides/which_epsilon.html",
+        "conventions.first=others&conventions.second=normalised"
+        "&conventions.smoothing=0.2&conventions.classes=7",
+        "[data-set=smoothing]",
     ),
 }
 every = pytest.mark.parametrize("name", PLACES)
