@@ -679,6 +679,34 @@ def test_a_wrong_address_does_no_harm(page: Page, name: str) -> None:
 
 
 @every
+def test_without_a_clipboard_the_snippet_is_shown(page: Page, name: str) -> None:
+    element = open_explorer(page, PLACES[name][0], name)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    element.get_by_role("button", name="Copy as PyTorch").click()
+    assert element.locator("textarea").input_value() == look(element)["snippet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "wrong"),
+    [
+        ("gather", "size-0", "0"),
+        ("losses", "logit-0-1", "999"),
+        ("conventions", "classes", "1"),
+    ],
+)
+def test_what_is_not_accepted_goes(page: Page, name: str, field: str, wrong: str) -> None:
+    element = open_explorer(page, PLACES[name][0], name)
+    before = look(element)
+    control = element.locator(f"[data-set={field}]")
+    value = control.input_value()
+    for text in (wrong, ""):
+        control.fill(text)
+        control.blur()
+        assert control.input_value() == value
+    assert look(element) == before
+
+
+@every
 def test_without_javascript_the_figure_stands(
     browser: Browser, site: str, name: str
 ) -> None:

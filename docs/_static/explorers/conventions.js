@@ -165,9 +165,7 @@
       for (const name of ["first", "second", "smoothing"]) {
         this.querySelector(`[data-set="${name}"]`).value = this.state[name];
       }
-      const count = this.querySelector('[data-set="classes"]');
-      if (Number(count.value) !== classes) count.value = classes;
-      count.disabled = BINARY.includes(first) || BINARY.includes(second);
+      this.fill("classes", classes).disabled = BINARY.includes(first) || BINARY.includes(second);
       this.write("smoothing", short(smoothing));
       const lead = exists ? Conventions.text.write : Conventions.text.none;
       this.part("lead").innerHTML = lead.replace("{name}", `<code>${second}</code>`);

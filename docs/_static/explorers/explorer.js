@@ -103,6 +103,9 @@ globalThis.explorers = (() => {
         </p>
         <p class="explorer-summary" role="status"></p>`;
       this.addEventListener("input", (event) => this.#changed(event.target));
+      // What was typed and not accepted goes. Not at once: a control that is replaced while
+      // it has the focus changes as well, before the new ones are there.
+      this.addEventListener("change", () => queueMicrotask(() => this.update(this.state)));
       this.addEventListener("click", ({ target }) => {
         const action = target.closest("[data-action]")?.dataset.action;
         if (action === "copy") this.#copy();
@@ -133,6 +136,13 @@ globalThis.explorers = (() => {
 
     part(name) {
       return this.querySelector(`[data-part="${name}"]`);
+    }
+
+    /* Show a value in its control, unless that is what it says already. */
+    fill(field, value) {
+      const control = this.querySelector(`[data-set="${field}"]`);
+      if (control.value === "" || Number(control.value) !== value) control.value = value;
+      return control;
     }
 
     write(name, text) {

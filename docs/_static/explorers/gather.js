@@ -229,10 +229,7 @@
       }
       for (const at of cells(sizes)) {
         const chosen = String(at) === String(cell);
-        const control = this.querySelector(`[data-set="index-${at}"]`);
-        if (control.value === "" || Number(control.value) !== get(index, at)) {
-          control.value = get(index, at);
-        }
+        const control = this.fill(`index-${at}`, get(index, at));
         control.setAttribute("aria-invalid", !misshapen && !within(at));
         this.part(`index-${at}`).classList.toggle("start", chosen);
         this.part(`out-${at}`).classList.toggle("picked", chosen && !error);
@@ -242,6 +239,7 @@
         radio.setAttribute("aria-label", `out[${at.join(", ")}] = ${picked}`);
         this.write(`value-${at}`, picked);
       }
+      sizes.forEach((n, d) => this.fill(`size-${d}`, n));
       for (const pill of this.querySelectorAll('[data-set="dim"]')) {
         pill.checked = Number(pill.value) === dim;
       }

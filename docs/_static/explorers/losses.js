@@ -144,8 +144,7 @@
 
       logits.forEach((row, n) => {
         row.forEach((z, k) => {
-          const control = this.querySelector(`[data-set="logit-${n}-${k}"]`);
-          if (control.value === "" || Number(control.value) !== z) control.value = z;
+          const control = this.fill(`logit-${n}-${k}`, z);
           control.parentElement.classList.toggle("picked", !stages.length && target[n] === k);
           stages.forEach((stage, s) => {
             this.write(`stage-${s}-${n}-${k}`, fixed(stage[n][k]));

@@ -17,9 +17,16 @@
       reset: "Reset",
       smoothing: "Smoothing",
       classes: "Classes",
-      target: "true class",
+      rows: {
+        y: "true class",
+        delta: "one-hot",
+        u: "uniform",
+        q: "target",
+        p: "prediction",
+        gradient: "gradient",
+        z: "logits",
+      },
       targetOf: (k) => `True class ${k}`,
-      logit: "logit",
       logitOf: (k) => `Logit of class ${k}`,
       table: "Target, prediction and gradient by class",
       floor: "floor",
@@ -56,9 +63,11 @@
       const { text } = Mix;
       const K = logits.length;
       const cells = (html) => logits.map((_, k) => `<td>${html(k)}</td>`).join("");
-      const row = (name, label, bars) => `
+      const heading = (name, symbol) =>
+        `<th scope="row">${math(symbol)} <span class="word">${text.rows[name]}</span></th>`;
+      const row = (name, bars) => `
         <tr class="${name}">
-          <th scope="row">${label}</th>
+          ${heading(name, `{${name}}`)}
           ${cells((k) => `<div class="bars" data-part="${name}-bars-${k}">${bars}</div>
             <span class="number" data-part="${name}-${k}"></span>`)}
         </tr>`;
@@ -76,7 +85,7 @@
         <table class="chart classes-${K}">
           <caption>${text.table}</caption>
           <thead><tr>
-            <th scope="row">${math("{y}")}<span class="word">${text.target}</span></th>
+            ${heading("y", "{y}")}
             ${logits
               .map((_, k) => `<th scope="col"><label class="pill">
                 <input type="radio" name="mix-target" value="${k}" data-set="target"
@@ -84,16 +93,16 @@
               .join("")}
           </tr></thead>
           <tbody>
-          ${row("delta", math("{delta}"), `<i class="delta"></i>`)}
-          ${row("u", math("{u}"), `<i class="u"></i>`)}
-          ${row("q", math("{q}"), `<i class="delta"></i><i class="u"></i>`)}
-          ${row("p", math("{p}"), `<i class="p"></i><i class="gap"></i><i class="mark q"></i>`)}
+          ${row("delta", `<i class="delta"></i>`)}
+          ${row("u", `<i class="u"></i>`)}
+          ${row("q", `<i class="delta"></i><i class="u"></i>`)}
+          ${row("p", `<i class="p"></i><i class="gap"></i><i class="mark q"></i>`)}
           <tr class="gradient">
-            <th scope="row">${math("{p}−{q}")}</th>
+            ${heading("gradient", "{p}−{q}")}
             ${cells((k) => `<span class="number" data-part="gradient-${k}"></span>`)}
           </tr>
           <tr class="z">
-            <th scope="row">${math("{z}")}<span class="word">${text.logit}</span></th>
+            ${heading("z", "{z}")}
             ${cells((k) => `<input type="range" class="upright" min="${-LOGIT}" max="${LOGIT}"
                 step="0.1" data-set="logit-${k}" aria-label="${text.logitOf(k)}">
               <span class="number" data-part="z-${k}"></span>`)}
@@ -138,7 +147,7 @@
       for (let k = 0; k < K; k++) {
         for (const name in column) this.write(`${name}-${k}`, fixed(column[name][k], digits));
         this.write(`z-${k}`, short(logits[k]));
-        this.querySelector(`[data-set="logit-${k}"]`).value = logits[k];
+        this.fill(`logit-${k}`, logits[k]);
         const bars = {
           delta: [delta[k]],
           u: [u[k]],
@@ -157,7 +166,7 @@
       for (const pill of this.querySelectorAll('[data-set="target"]')) {
         pill.checked = Number(pill.value) === target;
       }
-      this.querySelector('[data-set="smoothing"]').value = smoothing;
+      this.fill("smoothing", smoothing);
       this.write("smoothing", short(smoothing));
       this.write("hard-weight", short(1 - smoothing));
       this.write("soft-weight", short(smoothing));
