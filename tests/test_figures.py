@@ -719,6 +719,12 @@ def test_the_curves_of_the_excess_are_the_loss_without_and_with_its_floor() -> N
         assert float(over[n]) == pytest.approx(float(kl), abs=1e-6)
         z.data -= torch.autograd.grad(expected, z)[0]
     assert ax.get_yscale() == "log"
+    assert ax.get_xlim() == (0, 20)
+
+
+def test_an_excess_that_is_rounding_from_the_start_can_be_drawn() -> None:
+    (ax,) = figures.excess(5, 1 - 2**-23, 3).axes
+    assert ax.get_xlim() == (0, 1)
 
 
 @pytest.mark.parametrize(("n", "smoothing"), [(0, 0.0), (1, 0.3)])
