@@ -268,8 +268,7 @@ def _about_rows(way: _Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
     report: dict[str, Any] = {"ignored": tuple(sorted({*classes[scale == 0].tolist()}))}
     if not len(counted):
         return report
-    # An ignored row has no target: any will do.
-    target = found.target.nan_to_num(1 / way.num_classes)
+    target = found.target.nan_to_num()  # an ignored row has none, and any will do
     loss = way(target.clamp(min=1e-30).log().to(way.dtype), classes).detach().double()
 
     low, high = counted.aminmax()
