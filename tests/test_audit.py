@@ -463,6 +463,9 @@ def test_rows_of_the_usual_ignore_index_that_are_not_ignored() -> None:
     assert "rows of class -100 are not ignored" in report.suspicious
     assert report.true == pytest.approx(0.92)
     assert report.reduction == "mean"
+    # Not even by a loss that moves away from their target.
+    report = audit(lambda z, y: -clamped(z, y), 5)
+    assert "rows of class -100 are not ignored" in report.suspicious
 
 
 # --- what is suspicious
