@@ -1,4 +1,4 @@
-"""The libraries that ``nox -s rosetta`` runs: where the loss of each is, and how to call it.
+"""The libraries that ``nox -s rosetta`` runs: where the loss is, and how it is called.
 
 An entry is a function that takes what stands at the path and the ε to write there, and
 returns a loss as PyTorch's is called: ``loss(logits, target)``, with class indices. What
@@ -6,14 +6,17 @@ else it is given (``weight``, ``reduction``) it hands on under the name that the
 has for it; a library that has none refuses it by itself.
 """
 
-import types
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Library(NamedTuple):
@@ -25,20 +28,37 @@ class Library(NamedTuple):
     make: Callable[..., Callable[..., Any]]
     needs: tuple[str, ...] = ()  # to download beside it
     alone: bool = False  # without the __init__ of its packages, which need the world
-    stubs: dict[str, dict[str, Any]] = {}  # modules that stand in for absent ones
-    env: dict[str, str] = {}
+    stubs: Mapping[str, Mapping[str, Any]] = NOTHING  # modules that stand in for others
+    env: Mapping[str, str] = NOTHING
+    checks_bounds: bool = True  # if not, an index that is none is not to be tried
     takes: str = "classes"  # or "probabilities"
     gives: str = "loss"  # or "labels"
     two_classes: bool = False
-    from_k: int = 2  # the least K it can do
+    former: bool = False  # a release of earlier days
+    pip: tuple[str, ...] = ()  # how to ask for it
 
 
 LIBRARIES: dict[str, Library] = {}
+FOR_PYTHON_3_8 = (
+    "--only-binary=:all:",
+    "--python-version=3.8",
+    "--platform=manylinux1_x86_64",
+)
 
 
 def library(name, package, path, **options):
     def add(make):
         LIBRARIES[name] = Library(name, package, path, make, **options)
+        return make
+
+    return add
+
+
+def variant(name, of, **changes):
+    """Add another loss of a library, or another release of it."""
+
+    def add(make):
+        LIBRARIES[name] = LIBRARIES[of]._replace(name=name, make=make, **changes)
         return make
 
     return add
@@ -96,8 +116,8 @@ class Elsewhere(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        (grad,) = ctx.saved_tensors
-        return grad_output * grad, None
+        (grad,) = ctx.saved_tensors  # of the sum, if there are several
+        return grad_output.flatten()[0] * grad, None
 
 
 def elsewhere(value_and_grad):
@@ -131,12 +151,17 @@ def timm(loss, smoothing, **options):
     "Transformers",
     "transformers==5.24.0",
     "transformers.trainer_pt_utils.LabelSmoother",
-    needs=(
-        "huggingface_hub==1.33.0",
-        "safetensors==0.9.0",
-        "regex==2026.11.15",
-        "tokenizers==0.23.2",
-    ),
+    alone=True,
+    stubs={
+        "transformers.integrations.deepspeed": {"is_deepspeed_zero3_enabled": None},
+        "transformers.utils": {
+            "is_sagemaker_mp_enabled": lambda: False,
+            "is_torch_available": lambda: True,
+            "is_torch_xla_available": lambda: False,
+            "is_training_run_on_sagemaker": lambda: False,
+            "logging": SimpleNamespace(get_logger=logging.getLogger),
+        },
+    },
 )
 def transformers(loss, smoothing, **options):
     smoother = loss(smoothing, **options)
@@ -147,6 +172,17 @@ def transformers(loss, smoothing, **options):
     "fastai",
     "fastai==2.8.12",
     "fastai.losses.LabelSmoothingCrossEntropy",
+    needs=(
+        "fastcore",
+        "fasttransform",
+        "plum-dispatch",
+        "beartype",
+        "pandas",
+        "scipy",
+        "requests",
+        "pyyaml",
+    ),
+    stubs={"fastprogress.fastprogress": {"progress_bar": None, "master_bar": None}},
 )
 def fastai(loss, smoothing, **options):
     return loss(smoothing, **options)
@@ -167,6 +203,7 @@ def segmentation_models(loss, smoothing, **options):
     "pytorch_toolbelt==0.8.0",
     "pytorch_toolbelt.losses.soft_ce.SoftCrossEntropyLoss",
     alone=True,
+    stubs={"pytorch_toolbelt.utils": {"pytorch_toolbelt_deprecated": decorator}},
 )
 def pytorch_toolbelt(loss, smoothing, **options):
     return loss(smooth_factor=smoothing, **options)
@@ -174,7 +211,8 @@ def pytorch_toolbelt(loss, smoothing, **options):
 
 @library("MONAI", "monai==1.6.1", "monai.losses.DiceCELoss")
 def monai(loss, smoothing, **options):
-    made = loss(label_smoothing=smoothing, lambda_dice=0, **options)
+    # Of the sum of two losses, the one that has the smoothing.
+    made = loss(label_smoothing=smoothing, lambda_dice=0, to_onehot_y=True, **options)
     return lambda z, y: made(z, y.unsqueeze(1))
 
 
@@ -183,13 +221,13 @@ def monai(loss, smoothing, **options):
     "mmpretrain==1.2.0",
     "mmpretrain.models.losses.label_smooth_loss.LabelSmoothLoss",
     alone=True,
-    stubs={"mmpretrain.registry": {"MODELS": types.SimpleNamespace(register_module=decorator)}},
+    stubs={"mmpretrain.registry": {"MODELS": SimpleNamespace(register_module=decorator)}},
 )
 def mmpretrain(loss, smoothing, weight=None, **options):
     return loss(smoothing, class_weight=weight, **options)
 
 
-@library("MMPretrain, mode classy_vision", *LIBRARIES["MMPretrain"][1:3], alone=True, stubs=LIBRARIES["MMPretrain"].stubs)
+@variant("MMPretrain, classy_vision", "MMPretrain")
 def mmpretrain_classy(loss, smoothing, weight=None, **options):
     return loss(smoothing, mode="classy_vision", class_weight=weight, **options)
 
@@ -198,6 +236,11 @@ def mmpretrain_classy(loss, smoothing, weight=None, **options):
     "ClassyVision",
     "classy_vision==0.7.0",
     "classy_vision.losses.label_smoothing_loss.LabelSmoothingCrossEntropyLoss",
+    alone=True,
+    stubs={
+        "classy_vision.losses": {"ClassyLoss": nn.Module, "register_loss": decorator},
+        "fvcore.common.file_io": {"PathManager": None},
+    },
 )
 def classy_vision(loss, smoothing, **options):
     return loss(smoothing_param=smoothing, **options)
@@ -208,6 +251,7 @@ def classy_vision(loss, smoothing, **options):
     "super_gradients==3.7.1",
     "super_gradients.training.losses.label_smoothing_cross_entropy_loss.CrossEntropyLoss",
     alone=True,
+    stubs={"super_gradients.common.registry.registry": {"register_loss": decorator}},
 )
 def super_gradients(loss, smoothing, **options):
     made = loss(smooth_eps=smoothing, **options)
@@ -269,7 +313,7 @@ def optax(smooth_labels, smoothing, **options):
 )
 def tinygrad(tensor, smoothing, **options):
     def value_and_grad(y, z):
-        logits = tensor(z, requires_grad=True)
+        logits = tensor(z)
         loss = logits.cross_entropy(tensor(y), label_smoothing=smoothing, **options)
         (grad,) = loss.sum().gradient(logits)
         return loss.numpy(), grad.numpy()
@@ -277,15 +321,10 @@ def tinygrad(tensor, smoothing, **options):
     return elsewhere(value_and_grad)
 
 
-@library(
-    "tinygrad, sparse",
-    "tinygrad==0.14.0",
-    "tinygrad.Tensor",
-    env={"DEV": "PYTHON"},
-)
+@variant("tinygrad, sparse", "tinygrad")
 def tinygrad_sparse(tensor, smoothing, **options):
     def value_and_grad(y, z):
-        logits = tensor(z, requires_grad=True)
+        logits = tensor(z)
         loss = logits.sparse_categorical_crossentropy(
             tensor(y), label_smoothing=smoothing, **options
         )
@@ -295,7 +334,13 @@ def tinygrad_sparse(tensor, smoothing, **options):
     return elsewhere(value_and_grad)
 
 
-@library("MLX", "mlx==0.32.4", "mlx.nn.losses.cross_entropy", needs=("mlx-cpu==0.32.4",))
+@library(
+    "MLX",
+    "mlx==0.32.4",
+    "mlx.nn.losses.cross_entropy",
+    needs=("mlx-cpu",),
+    checks_bounds=False,
+)
 def mlx(loss, smoothing, **options):
     import mlx.core as mx
 
@@ -336,18 +381,23 @@ def unsloth(loss, smoothing, **options):
     "SpeechBrain, nll_loss",
     "speechbrain==1.1.2",
     "speechbrain.nnet.losses.nll_loss",
+    alone=True,
+    stubs={
+        "speechbrain.dataio.dataio": {"length_to_mask": None},
+        "speechbrain.decoders.ctc": {"filter_ctc_output": None},
+        "speechbrain.utils.data_utils": {"unsqueeze_as": None},
+        "speechbrain.utils.logger": {"get_logger": logging.getLogger},
+    },
 )
 def speechbrain(loss, smoothing, **options):
     return on_log_probs(partial(loss, label_smoothing=smoothing, **options))
 
 
-@library(
+variant(
     "SpeechBrain, kldiv_loss",
-    "speechbrain==1.1.2",
-    "speechbrain.nnet.losses.kldiv_loss",
-)
-def speechbrain_kldiv(loss, smoothing, **options):
-    return on_log_probs(partial(loss, label_smoothing=smoothing, **options))
+    "SpeechBrain, nll_loss",
+    path="speechbrain.nnet.losses.kldiv_loss",
+)(speechbrain)
 
 
 @library(
@@ -364,10 +414,14 @@ def fairseq2(loss, smoothing, **options):
     "fairseq",
     "fairseq==0.12.2",
     "fairseq.criterions.label_smoothed_cross_entropy.label_smoothed_nll_loss",
+    pip=FOR_PYTHON_3_8,
     alone=True,
     stubs={
         "fairseq": {"metrics": None, "utils": None},
-        "fairseq.criterions": {"FairseqCriterion": object, "register_criterion": decorator},
+        "fairseq.criterions": {
+            "FairseqCriterion": object,
+            "register_criterion": decorator,
+        },
         "fairseq.dataclass": {"FairseqDataclass": object},
         "omegaconf": {"II": str},
     },
@@ -386,15 +440,14 @@ def espnet(loss, smoothing, **options):
     return on_sequences(lambda z, y: loss(z.shape[2], -1, smoothing, **options)(z, y))
 
 
-@library(
+variant(
     "FunASR",
-    "funasr==1.4.16",
-    "funasr.losses.label_smoothing_loss.LabelSmoothingLoss",
+    "ESPnet",
+    package="funasr==1.4.16",
+    path="funasr.losses.label_smoothing_loss.LabelSmoothingLoss",
     alone=True,
     stubs={"funasr.models.transformer.utils.nets_utils": {"make_pad_mask": None}},
-)
-def funasr(loss, smoothing, **options):
-    return on_sequences(lambda z, y: loss(z.shape[2], -1, smoothing, **options)(z, y))
+)(espnet)
 
 
 @library(
@@ -448,11 +501,18 @@ def megatron(loss, smoothing, **options):
     return lambda z, y: made(z.clone(), y)
 
 
-@library("AllenNLP", "allennlp==2.10.1", "allennlp.nn.util.sequence_cross_entropy_with_logits", alone=True,
+@library(
+    "AllenNLP",
+    "allennlp==2.10.1",
+    "allennlp.nn.util.sequence_cross_entropy_with_logits",
+    alone=True,
     stubs={
         "allennlp.common.checks": {"ConfigurationError": ValueError},
-        "allennlp.common.util": dict.fromkeys(("int_to_device", "is_distributed", "is_global_primary")),
-    })
+        "allennlp.common.util": dict.fromkeys(
+            ("int_to_device", "is_distributed", "is_global_primary")
+        ),
+    },
+)
 def allennlp(loss, smoothing, **options):
     def call(z, y):
         options_ = {"weights": torch.ones(y.shape)} | options
@@ -466,26 +526,20 @@ def allennlp(loss, smoothing, **options):
     "sockeye==3.1.34",
     "sockeye.loss.CrossEntropyLoss",
     alone=True,
+    stubs={"sockeye": {"__version__": "3.1.34"}},
 )
-def sockeye(loss, smoothing, **options):
-    made = loss(label_smoothing=smoothing, **options)
+def sockeye(loss, smoothing):  # its ``weight`` is that of the whole loss
+    made = loss(label_smoothing=smoothing)
     return lambda z, y: made({"logits": z}, {"target_label": y})[0]
 
 
-@library(
-    "Sockeye, fairseq",
-    "sockeye==3.1.34",
-    "sockeye.loss.CrossEntropyLoss",
-    alone=True,
-)
-def sockeye_fairseq(loss, smoothing, **options):
-    made = loss(label_smoothing=smoothing, label_smoothing_impl="fairseq", **options)
+@variant("Sockeye, fairseq", "Sockeye")
+def sockeye_fairseq(loss, smoothing):
+    made = loss(label_smoothing=smoothing, label_smoothing_impl="fairseq")
     return lambda z, y: made({"logits": z}, {"target_label": y})[0]
 
 
-@library(
-    "JoeyNMT", "joeynmt==2.3.0", "joeynmt.loss.XentLoss", alone=True, from_k=3
-)
+@library("JoeyNMT", "joeynmt==2.3.0", "joeynmt.loss.XentLoss", alone=True)
 def joeynmt(loss, smoothing, **options):
     made = loss(pad_index=0, smoothing=smoothing, **options)
     return on_log_probs(lambda z, y: made(z, trg=y))
@@ -496,10 +550,155 @@ def joeynmt(loss, smoothing, **options):
     "labml_nn==0.5.1",
     "labml_nn.transformers.label_smoothing_loss.LabelSmoothingLoss",
     alone=True,
-    from_k=3,
 )
 def labml(loss, smoothing, **options):
     def call(z, y):
         return loss(z.shape[1], padding_idx=0, smoothing=smoothing, **options)(z, y)
 
     return on_log_probs(call)
+
+
+@library(
+    "OpenNMT-py",
+    "OpenNMT-py==3.5.1",
+    "onmt.utils.loss.LossCompute",
+    alone=True,
+    stubs={
+        "onmt": {
+            "utils": SimpleNamespace(misc=SimpleNamespace(use_gpu=lambda opt: False))
+        },
+        "onmt.model_builder": {"load_test_model": None},
+    },
+)
+def opennmt(loss, smoothing, **options):
+    opt = SimpleNamespace(
+        label_smoothing=smoothing,
+        lambda_coverage=0,
+        lambda_align=0,
+        model_task="seq2seq",
+        copy_attn=False,
+        generator_function="softmax",
+        lm_prior_model=None,
+        lm_prior_lambda=0,
+        lm_prior_tau=1,
+    )
+    vocab = {"<blank>": 0, "<unk>": 1}
+    return loss.from_opts(
+        opt, SimpleNamespace(generator=None), vocab, **options
+    ).criterion
+
+
+# Of one logit, for two classes or many labels.
+
+
+@library(
+    "Keras, binary",
+    "keras==3.15.1",
+    "keras.losses.BinaryCrossentropy",
+    needs=LIBRARIES["Keras"].needs,
+    env=LIBRARIES["Keras"].env,
+    two_classes=True,
+)
+def keras_binary(loss, smoothing, **options):
+    made = loss(from_logits=True, label_smoothing=smoothing, **options)
+    return on_two_classes(lambda z, y: made(y[:, None], z[:, None]))
+
+
+@library(
+    "timm, binary",
+    "timm==1.0.31",
+    "timm.loss.binary_cross_entropy.BinaryCrossEntropy",
+    alone=True,
+    two_classes=True,
+)
+def timm_binary(loss, smoothing, **options):
+    return on_two_classes(loss(smoothing, smooth_dense=True, **options))
+
+
+@library(
+    "YOLOv5",
+    "yolov5==7.0.14",
+    "yolov5.utils.loss.smooth_BCE",
+    alone=True,
+    stubs={
+        "yolov5.utils.metrics": {"bbox_iou": None},
+        "yolov5.utils.torch_utils": {"de_parallel": None},
+    },
+    gives="labels",
+    two_classes=True,
+)
+def yolov5(smooth_labels, smoothing, **options):
+    one, zero = smooth_labels(smoothing, **options)
+    return on_two_classes(
+        lambda z, y: F.binary_cross_entropy_with_logits(z, y * one + (1 - y) * zero)
+    )
+
+
+@library(
+    "Segmentation Models, binary",
+    "segmentation_models_pytorch==0.6.0",
+    "segmentation_models_pytorch.losses.soft_bce.SoftBCEWithLogitsLoss",
+    alone=True,
+    two_classes=True,
+)
+def soft_bce(loss, smoothing, **options):
+    return on_two_classes(loss(smooth_factor=smoothing, **options))
+
+
+variant(
+    "PyTorch Toolbelt, binary",
+    "Segmentation Models, binary",
+    package="pytorch_toolbelt==0.8.0",
+    path="pytorch_toolbelt.losses.soft_bce.SoftBCEWithLogitsLoss",
+    stubs=LIBRARIES["PyTorch Toolbelt"].stubs,
+)(soft_bce)
+
+
+@variant("MMPretrain, multi_label", "MMPretrain", two_classes=True)
+def mmpretrain_multi_label(loss, smoothing, **options):
+    made = loss(smoothing, mode="multi_label", use_sigmoid=True, **options)
+    # It takes two labels or more: the same twice.
+    return on_two_classes(
+        lambda z, y: made(torch.stack((z, z), 1), torch.stack((y, y), 1))
+    )
+
+
+@library(
+    "torchtune, DPO",
+    "torchtune==0.6.1",
+    "torchtune.rlhf.loss.dpo.DPOLoss",
+    alone=True,
+    two_classes=True,
+)
+def torchtune(loss, smoothing, **options):
+    made = loss(beta=1, label_smoothing=smoothing, **options)
+    zero = torch.zeros(())
+    # The answer preferred is the first with label 1, the second with label 0.
+    return on_two_classes(lambda z, y: made(z * (2 * y - 1), zero, zero, zero)[0])
+
+
+# Earlier releases.
+
+
+@variant(
+    "OpenNMT-py, until 3.0.2",
+    "OpenNMT-py",
+    package="OpenNMT-py==3.0.2",
+    path="onmt.utils.loss.LabelSmoothingLoss",
+    former=True,
+)
+def opennmt_until(loss, smoothing, **options):
+    return on_log_probs(
+        lambda z, y: loss(smoothing, z.shape[1], ignore_index=0, **options)(z, y)
+    )
+
+
+variant(
+    "OpenNMT-py, since 3.0.3", "OpenNMT-py", package="OpenNMT-py==3.0.3", former=True
+)(opennmt)
+variant("fairseq, until 0.10.2", "fairseq", package="fairseq==0.10.2", former=True)(
+    fairseq
+)
+variant("fairseq, since 0.11.1", "fairseq", package="fairseq==0.11.1", former=True)(
+    fairseq
+)

@@ -50,7 +50,7 @@ CONVENTIONS = ("uniform", "others", PADDED, "normalised")
 OF_TWO = ("half", "swap")
 
 
-class Wrong(Exception):
+class RowError(Exception):
     """What was measured does not hold together."""
 
 
@@ -64,7 +64,7 @@ def measure(library, thing):
     found = {K: recover_target(make(SMOOTHING), K, target) for K in sizes}
     names = {convention_of(K, row.target[0], target[0]) for K, row in found.items()}
     if len(names) != 1:
-        raise Wrong(f"no one convention: {names}")
+        raise RowError(f"no one convention: {names}")
     (convention,) = names
     row = {
         "targets": {K: rounded(row.target[0]) for K, row in found.items()},
@@ -75,11 +75,11 @@ def measure(library, thing):
     if library.two_classes or library.gives == "labels":
         return row
     return row | {
-        "weights": ask(lambda: weights(make)),
+        "weights": of_weights(make),
         "ignore_index": (
             ask(lambda: ignored(make(SMOOTHING)))
-            if library.takes == "classes"
-            else "no indices"
+            if library.takes == "classes" and library.checks_bounds
+            else "not asked"
         ),
         "dimension": {
             name: ask(lambda dim=dim: dimension(make(SMOOTHING), dim))
@@ -101,7 +101,8 @@ def ask(question):
     try:
         return question()
     except Exception as error:
-        error = error.__cause__ or error  # the X-ray says what the loss raised
+        if str(error).startswith("loss failed"):  # says the X-ray
+            error = error.__cause__
         if isinstance(error, TypeError) and "unexpected keyword argument" in str(error):
             return "no argument"
         return f"raises {type(error).__name__}"
@@ -115,43 +116,57 @@ def same(one, other):
     return torch.allclose(one.double(), other.double(), rtol=0, atol=1e-5)
 
 
-def convention_of(K, q, y):
+def convention_of(num_classes, q, y):
     """Name the convention by the two values of the target, and where zeros are."""
     y = int(y)
     others = [float(value) for k, value in enumerate(q) if k != y and value > 1e-9]
     gap = math.log(q[y] / others[0])
     fits = [
         name
-        for name in (OF_TWO if K == 2 else CONVENTIONS)
-        if math.isclose(optimal_logit_gap(K, SMOOTHING, name), gap, abs_tol=1e-4)
-        and len(others) == K - 1 - (name == PADDED)
+        for name in (OF_TWO if num_classes == 2 else CONVENTIONS)
+        if math.isclose(
+            optimal_logit_gap(num_classes, SMOOTHING, name), gap, abs_tol=1e-4
+        )
+        and len(others) == num_classes - 1 - (name == PADDED)
         and max(others) - min(others) < 1e-5
     ]
     return fits[0] if len(fits) == 1 else f"none of these: {rounded(q)}"
 
 
-def to_write(make, K, convention, target):
+def to_write(make, num_classes, convention, target):
     """Return the ε with which the loss trains as torch does, once it has been seen to."""
-    value = convert_smoothing(SMOOTHING, K, "half" if K == 2 else "uniform", convention)
-    found = recover_target(make(value), K, target).target
+    value = convert_smoothing(
+        SMOOTHING, num_classes, "half" if num_classes == 2 else "uniform", convention
+    )
+    found = recover_target(make(value), num_classes, target).target
     padding = int(convention == PADDED)  # torch then has the classes without it
-    expected = smooth(target - padding, K - padding, SMOOTHING)
+    expected = smooth(target - padding, num_classes - padding, SMOOTHING)
     if not same(found[:, padding:], expected):
-        raise Wrong(f"with {value} the target is {found}")
+        raise RowError(f"with {value} the target is {found}")
     return round(value, 6)
 
 
-def form(loss, K):
-    """Tell a cross entropy from a divergence: they differ by the entropy of the target."""
-    y = TARGET[:1] % K
-    found = recover_target(loss, K, y)
-    q, logits = found.target[0], torch.linspace(-1, 1, K, dtype=torch.float64)[None]
+def form(loss, num_classes):
+    """Tell a cross entropy from a divergence: they differ by the entropy of q'."""
+    y = TARGET[:1] % num_classes
+    found = recover_target(loss, num_classes, y)
+    q, logits = (
+        found.target[0],
+        torch.linspace(-1, 1, num_classes, dtype=torch.float64)[None],
+    )
     value = loss(logits.clone(), y).sum() / found.scale[0]
     cross = -(q * logits[0].log_softmax(0)).sum()
     for name, expected in (("CE", cross), ("KL", cross + torch.xlogy(q, q).sum())):
         if math.isclose(value, expected, abs_tol=1e-4):
             return name
     return "other"
+
+
+def of_weights(make):
+    """Ask of the sum, if there is one: a mean may divide by weights, once or twice."""
+    summed = ask(lambda: weights(partial(make, reduction="sum")))
+    known = ("bend", "scale", "weigh", "do nothing")
+    return summed if summed.startswith(known) else ask(lambda: weights(make))
 
 
 def weights(make):
@@ -169,7 +184,10 @@ def weights(make):
             return name
     if same(found.target, q):
         ratio = float(scales[0] / scales[1] / (w[TARGET[0]] / w[TARGET[1]]))
-        return "scale the row" if math.isclose(ratio, 1, abs_tol=1e-4) else "do nothing"
+        if math.isclose(ratio, 1, abs_tol=1e-4):
+            return "scale the row"
+        if same(scales, torch.ones(2)):
+            return "do nothing"
     return "other"
 
 
@@ -239,12 +257,16 @@ def download(library, wheels):
         folder = wheels / name
         if not folder.exists():
             pip = (sys.executable, "-m", "pip", "download", "--no-deps", "-q")
-            command = (*pip, "-c", str(PINS), "-d", str(folder), name)
+            command = (*pip, *library.pip, "-c", str(PINS), "-d", str(folder), name)
             ran = subprocess.run(command, capture_output=True, text=True, check=False)
             if ran.returncode:
-                raise Wrong(ran.stderr.strip().splitlines()[-1])
+                raise RowError(last_line(ran))
         paths += folder.iterdir()
     return paths
+
+
+def last_line(ran):
+    return (ran.stderr.strip() or f"exit status {ran.returncode}").splitlines()[-1]
 
 
 def unpack(path, folder):
@@ -261,11 +283,9 @@ def unpack(path, folder):
 def load(library):
     """Import what stands at the path of a library."""
     module, _, name = library.path.rpartition(".")
-    if library.alone:
-        parts = module.split(".")
-        packages = {".".join(parts[:n]) for n in range(1, len(parts))}
-        for package in packages | {s.partition(".")[0] for s in library.stubs}:
-            put(package)
+    for inner in (*library.stubs, *([module] if library.alone else [])):
+        for end in re.finditer(r"\.", inner):
+            put(inner[: end.start()])
     for stub, names in library.stubs.items():
         vars(put(stub)).update(names)
     return getattr(importlib.import_module(module), name)
@@ -301,9 +321,9 @@ def run(library, wheels):
                 command, env=env, capture_output=True, text=True, check=False, timeout=600
             )
         if ran.returncode:
-            raise Wrong(ran.stderr.strip().splitlines()[-1])
+            raise RowError(last_line(ran))
         return row | json.loads(ran.stdout.splitlines()[-1])
-    except (Wrong, subprocess.TimeoutExpired) as error:
+    except (RowError, subprocess.TimeoutExpired) as error:
         return row | {"error": str(error)}
 
 
