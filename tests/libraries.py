@@ -335,6 +335,72 @@ def tinygrad_sparse(tensor, smoothing, **options):
 
 
 @library(
+    "TensorFlow",
+    "tensorflow-cpu==2.21.0",
+    "tensorflow.compat.v1.losses.softmax_cross_entropy",
+    needs=(
+        *LIBRARIES["Keras"].needs,
+        "keras",
+        "astunparse",
+        "flatbuffers",
+        "gast",
+        "google-pasta",
+        "grpcio",
+        "opt-einsum",
+        "protobuf",
+        "requests",
+        "six",
+        "termcolor",
+        "wrapt",
+    ),
+    takes="probabilities",
+)
+def tensorflow(loss, smoothing, **options):
+    import tensorflow as tf
+
+    def value_and_grad(y, z):
+        z = tf.constant(z)
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            value = loss(y, z, label_smoothing=smoothing, **options)
+        return value.numpy(), tape.gradient(value, z).numpy()
+
+    return on_one_hot(elsewhere(value_and_grad))
+
+
+@library(
+    "PaddlePaddle",
+    "paddlepaddle==3.3.1",
+    "paddle.nn.functional.cross_entropy",
+    needs=(
+        "anyio",
+        "h11",
+        "httpcore",
+        "httpx",
+        "idna",
+        "certifi",
+        "networkx",
+        "opt-einsum",
+        "protobuf",
+        "safetensors",
+    ),
+)
+def paddlepaddle(loss, smoothing, weight=None, **options):
+    import paddle
+
+    if weight is not None:
+        options["weight"] = paddle.to_tensor(weight.numpy())
+
+    def value_and_grad(y, z):
+        z, y = paddle.to_tensor(z, stop_gradient=False), paddle.to_tensor(y)
+        value = loss(z, y, label_smoothing=smoothing, **options)
+        value.sum().backward()
+        return value.numpy(), z.grad.numpy()
+
+    return elsewhere(value_and_grad)
+
+
+@library(
     "MLX",
     "mlx==0.32.4",
     "mlx.nn.losses.cross_entropy",

@@ -183,11 +183,13 @@ def weights(make):
         if same(found.target, expected / expected.sum(1, keepdim=True)):
             return name
     if same(found.target, q):
-        ratio = float(scales[0] / scales[1] / (w[TARGET[0]] / w[TARGET[1]]))
-        if math.isclose(ratio, 1, abs_tol=1e-4):
-            return "scale the row"
-        if same(scales, torch.ones(2)):
-            return "do nothing"
+        for name, expected in (
+            ("scale the row", w[TARGET]),
+            ("scale the row by their mean under q'", (w * q).sum(1)),
+            ("do nothing", torch.ones(2)),
+        ):
+            if same(scales / scales[0], expected / expected[0]):
+                return name
     return "other"
 
 
@@ -249,20 +251,16 @@ def reduction(loss):
 # Where a library comes from.
 
 
-def download(library, wheels):
-    """Fetch the wheels of a library, and return their paths; its own is the first."""
-    names = list(filter(None, (library.package, *library.needs)))
-    paths = []
-    for name in names:
-        folder = wheels / name
-        if not folder.exists():
-            pip = (sys.executable, "-m", "pip", "download", "--no-deps", "-q")
-            command = (*pip, *library.pip, "-c", str(PINS), "-d", str(folder), name)
-            ran = subprocess.run(command, capture_output=True, text=True, check=False)
-            if ran.returncode:
-                raise RowError(last_line(ran))
-        paths += folder.iterdir()
-    return paths
+def download(name, wheels, options=()):
+    """Fetch a package, and return its path."""
+    folder = wheels / name
+    pip = (sys.executable, "-m", "pip", "download", "--no-deps", "-q", *options)
+    command = (*pip, "-c", str(PINS), "-d", str(folder), name)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise RowError(last_line(ran))
+    (path,) = folder.iterdir()
+    return path
 
 
 def last_line(ran):
@@ -308,7 +306,7 @@ def run(library, wheels):
     )
     try:
         with TemporaryDirectory() as folder:
-            paths = download(library, wheels)
+            paths = [wheels[name].result() for name in names(library)]
             row["wheels"] = {
                 path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
             }
@@ -327,10 +325,23 @@ def run(library, wheels):
         return row | {"error": str(error)}
 
 
+def names(library):
+    return [name for name in (library.package, *library.needs) if name]
+
+
 def everything():
     """Return the rows of all libraries, in their order."""
-    with TemporaryDirectory() as wheels, ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = pool.map(lambda library: run(library, Path(wheels)), LIBRARIES.values())
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        asked = {
+            name: library.pip if name == library.package else ()
+            for library in LIBRARIES.values()
+            for name in names(library)
+        }
+        wheels = {
+            name: pool.submit(download, name, Path(folder), options)
+            for name, options in asked.items()
+        }
+        rows = pool.map(lambda library: run(library, wheels), LIBRARIES.values())
         for row in rows:
             shown = row.get("targets", row.get("error"))
             print(f"{row['name']:34} {row.get('convention', ''):24} {shown}", flush=True)
