@@ -231,6 +231,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def rosetta(session: nox.Session) -> None:
+    """Run what the libraries ship: none may have changed; ``-- --record`` what they do."""
+    install(session)
+    session.run("python", "tests/rosetta.py", *session.posargs)
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the site twice, elsewhere and at another hour: no byte may differ."""
     install_docs(session)

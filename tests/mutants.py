@@ -19,13 +19,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PICTURES = "--mpl tests/test_pictures.py tests/test_figures.py"
-FIGURES = "cells checks curves distributions gather limits pipelines style terms weights"
-# Still to come: cross_entropy and figures/_times.
+FIGURES = (
+    "binary cells checks conventions curves distributions gather kl limits pipelines "
+    "style terms times weights"
+)
 MODULES = {
     **{f"figures/_{name}": PICTURES for name in FIGURES.split()},
+    "audit": "tests/test_audit.py",
+    "conventions": "tests/test_conventions.py",
+    "cross_entropy": "tests/test_cross_entropy.py",
     "losses": "tests/test_losses.py",
     "gather": "tests/test_gather.py",
     "targets": "tests/test_targets.py",
+    "xray": "tests/test_xray.py",
     "__main__": "tests/test_main.py",
 }
 # What fails for its type says nothing of the tests, so it is not tried.

@@ -200,6 +200,12 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
         ),
         (lambda: figures.half_sum(10, 1), "from 1 to 1, and a line at 65504."),
         (
+            lambda: figures.conventions(0.1, [2, 3]),
+            "at ε = 0.1. K = 2: uniform 0.05, others 0.1, normalised 0.0455, half 0.05, "
+            "swap 0.1. K = 3: uniform 0.0667, others 0.1, others-without-padding 0.1, "
+            "normalised 0.0606.",
+        ),
+        (
             lambda: figures.times([TIMED, TIMED], ["ours"]),
             "one torch.exp. 2 × 10: label_smoothing.cross_entropy 1.50; 2 × 10: label",
         ),
@@ -312,6 +318,15 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
             for rows in (0, -1, 2.0)
         ),
         (lambda: figures.softmax_twice(1), "num_classes must be an int of at least 2"),
+        *(
+            (
+                lambda smoothing=smoothing: figures.conventions(smoothing, [2]),
+                f"0 < smoothing < 1, got {smoothing}",
+            )
+            for smoothing in (-0.1, 0.0, 1.0, 1.5)
+        ),
+        (lambda: figures.conventions(0.1, []), r"classes to draw, got \[\]"),
+        (lambda: figures.conventions(0.1, [1]), "an int of at least 2, got 1"),
         (lambda: figures.times([], ["ours"]), "got 0 and 1"),
         (lambda: figures.times([TIMED], []), "got 1 and 0"),
         (lambda: figures.growth([TIMED, TIMED], 2), "dim must be 0 or 1, got 2"),
@@ -769,6 +784,18 @@ def test_the_terms_of_kl_are_written_in_their_cells() -> None:
     filled = [bar.get_x() for bar in rectangles(ax) if bar.get_facecolor()[3] > 0]
     width = rectangles(ax)[0].get_width()
     assert filled == pytest.approx([0, 4 * width])
+
+
+@pytest.mark.parametrize(("num_classes", "convention"), [(2, "half"), (5, "uniform")])
+def test_the_bars_of_the_conventions_are_what_q_leaves(
+    num_classes: int, convention: str
+) -> None:
+    (ax,) = figures.conventions(0.3, [num_classes]).axes
+    bars = dict(
+        zip([t.get_text().split()[-1] for t in ax.texts[1:-1]], ax.patches, strict=True)
+    )
+    q = smooth(torch.tensor(0), num_classes, 0.3)
+    assert bars[convention].get_width() == pytest.approx(1 - float(q[0]))
 
 
 @pytest.mark.parametrize("twice", [False, True])

@@ -50,6 +50,8 @@ CASES = {
     "likelihood_one": lambda: figures.likelihood(torch.zeros(2, 1), 0 * target[:2]),
     "half_sum": lambda: figures.half_sum(1000, 14),
     "half_sum_low": lambda: figures.half_sum(2, 3),
+    "conventions": lambda: figures.conventions(0.1, [2, 10, 1000]),
+    "conventions_3": lambda: figures.conventions(0.3, [3]),
     "loss_terms": lambda: figures.loss_terms(logits, target, 0.3),
     "loss_terms_narrow": lambda: figures.loss_terms(logits, target, 0.1),
     "loss_terms_0": lambda: figures.loss_terms(torch.zeros(1, 1), 0 * target[:1], 0.3),

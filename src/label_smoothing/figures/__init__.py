@@ -8,6 +8,7 @@ One colour means one thing everywhere: ``COLOURS`` maps the symbols δ, u, q' an
 theirs, and ``DARK`` maps every colour used here to its counterpart on a dark ground.
 """
 
+from label_smoothing.figures._conventions import conventions
 from label_smoothing.figures._curves import (
     binary,
     floor,
@@ -72,6 +73,7 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "binary",
     "softmax_twice",
     "half_sum",
+    "conventions",
     "times",
     "growth",
     "peak",
