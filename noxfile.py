@@ -234,7 +234,7 @@ def bench(session: nox.Session) -> None:
 def rosetta(session: nox.Session) -> None:
     """Run what the libraries ship: none may have changed; ``-- --record`` what they do."""
     install(session)
-    session.run("python", "tests/rosetta.py", *session.posargs)
+    session.run("python", "-m", "tests.rosetta", *session.posargs)
 
 
 @nox.session(default=False)

@@ -59,6 +59,7 @@ extensions = [
     "verified_numbers",
     "verified_readme",
     "record",
+    "rosetta",
     "proof",
 ]
 exclude_patterns = ["_build", "_static", "auto_examples/**.ipynb"]

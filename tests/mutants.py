@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 PICTURES = "--mpl tests/test_pictures.py tests/test_figures.py"
 FIGURES = (
-    "binary cells checks conventions curves distributions gather kl limits pipelines "
+    "cells checks conventions curves distributions gather limits pipelines "
     "style terms times weights"
 )
 MODULES = {

@@ -28,10 +28,6 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))  # as a script has it, and a test has not
-
-from libraries import LIBRARIES
-
 from label_smoothing import (
     convert_smoothing,
     optimal_logit_gap,
@@ -39,11 +35,14 @@ from label_smoothing import (
     smooth,
 )
 
+from .libraries import LIBRARIES
+
 HERE = Path(__file__).parent
 PINS = HERE / "libraries.txt"
 RECORD = HERE.parent / "docs" / "rosetta.json"
 SMOOTHING = 0.1
 CLASSES = (5, 10)
+HOW = ("package", "file")
 TARGET = torch.tensor([2, 1])  # class 0 is the one that some libraries pad with
 PADDED = "others-without-padding"
 CONVENTIONS = ("uniform", "others", PADDED, "normalised")
@@ -300,10 +299,14 @@ def put(name):
 
 def run(library, wheels):
     """Return the row of a library."""
-    row = {"name": library.name, "package": library.package, "path": library.path}
-    row["imported"] = (
-        "with stand-ins" if library.stubs else "file" if library.alone else "package"
-    )
+    row = {
+        "name": library.name,
+        "package": library.package,
+        "path": library.path,
+        "imported": "with stand-ins" if library.stubs else HOW[library.alone],
+        "two_classes": library.two_classes,
+        "former": library.former,
+    }
     try:
         with TemporaryDirectory() as folder:
             paths = [wheels[name].result() for name in names(library)]
@@ -312,7 +315,7 @@ def run(library, wheels):
             }
             for path in paths:
                 unpack(path, Path(folder))
-            command = (sys.executable, __file__, library.name)
+            command = (sys.executable, "-m", "tests.rosetta", library.name)
             found = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])
             env = os.environ | library.env | {"PYTHONPATH": found}
             ran = subprocess.run(

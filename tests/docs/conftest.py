@@ -18,6 +18,7 @@ OURS = (
     "verified_numbers",
     "verified_readme",
     "record",
+    "rosetta",
     "proof",
 )
 CONF = """
