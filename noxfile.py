@@ -232,7 +232,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def rosetta(session: nox.Session) -> None:
-    """Run what the libraries ship: none may have changed; ``-- --record`` what they do."""
+    """Run what the libraries ship: none may differ; ``-- --record`` what they do."""
     install(session)
     session.run("python", "-m", "tests.rosetta", *session.posargs)
 
