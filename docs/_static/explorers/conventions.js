@@ -99,7 +99,7 @@
     template() {
       const { text } = Conventions;
       const choice = (name) => `
-        <label>${text[name]} <select data-set="${name}">${Object.entries(CONVENTIONS)
+        <label><b class="way">${text[name]}</b> <select data-set="${name}">${Object.entries(CONVENTIONS)
           .map(([value, { formula }]) => {
             const classes = BINARY.includes(value) ? text.binary : "";
             return `<option value="${value}">${text.option(value, formula)}${classes}</option>`;

@@ -159,8 +159,8 @@ globalThis.explorers = (() => {
     #settle() {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => {
-        this.#keep();
         this.querySelector(".explorer-summary").textContent = this.summary();
+        this.#keep();
       }, 600);
     }
 
@@ -190,11 +190,7 @@ globalThis.explorers = (() => {
         kept.push(`${this.name}.${field}=${escaped}`);
       }
       const query = kept.length ? `?${kept.join("&")}` : location.pathname;
-      try {
-        history.replaceState(history.state, "", query + location.hash);
-      } catch {
-        // Chromium lets a page from file:// keep nothing in its address.
-      }
+      history.replaceState(history.state, "", query + location.hash);
     }
 
     async #copy() {
