@@ -360,10 +360,16 @@ def test_probabilities() -> None:
 
 @pytest.mark.parametrize("num_classes", [2, 3, 15, 16, 17, 18, 32])
 def test_class_indices_never_pass_for_probabilities(num_classes: int) -> None:
-    """A divergence would take N classes for a row of probabilities if N were K."""
-    report = audit(nn.KLDivLoss(reduction="sum"), num_classes)
-    assert report.takes == "log-probabilities, probabilities"
+    """N classes would, for one row of K probabilities, if N were K."""
+
+    def dense(z: Tensor, y: Tensor) -> Tensor:
+        return -(y * z.log_softmax(1)).sum(1).mean()
+
+    report = audit(dense, num_classes)
+    assert report.takes == "logits, probabilities"
     assert report.true == 1
+    more = audit(lambda z, y, n: dense(z, y), num_classes, n=1)
+    assert more.takes == "logits, probabilities"
 
 
 @pytest.mark.parametrize("num_classes", [3, 16, 17, 50])
@@ -512,6 +518,7 @@ def test_sign_that_is_wrong() -> None:
     words = "some rows count negative: the loss moves away from its target"
     assert report.suspicious == (words,)
     assert (report.floor, report.offset) == (None, None)
+    assert report.ignored == ()
 
 
 @pytest.mark.parametrize(

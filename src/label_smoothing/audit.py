@@ -315,7 +315,7 @@ def _about_target(
     with contextlib.suppress(ValueError):  # it has no equivalent
         left = num_classes - len(padding)
         report["torch_smoothing"] = convert_smoothing(epsilon, left, "others", "uniform")
-    names = {0: PLAIN + BINARY if num_classes == 2 else PLAIN, 1: (PADDED,)}
+    names = {0: PLAIN + BINARY, 1: (PADDED,)}
     source = PADDED if padding else "others"
     needed = {}
     for name in names.get(len(padding), ()):
