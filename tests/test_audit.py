@@ -519,6 +519,12 @@ def test_sign_that_is_wrong() -> None:
     assert report.suspicious == (words,)
     assert (report.floor, report.offset) == (None, None)
     assert report.ignored == ()
+    assert report.reduction == "a row counts -0.1667 to -0.1667"
+    report = audit(lambda z, y: -F.cross_entropy(z, y, label_smoothing=0.1), 5)
+    assert report.suspicious == (
+        words,
+        "26215 rows of zeros in float16 give -inf, in float32 -1.609",
+    )
 
 
 @pytest.mark.parametrize(
@@ -635,6 +641,38 @@ def test_shapes() -> None:
     ]
     assert len(audit(wrong, 16).suspicious) == 4
     assert len(audit(wrong, 17).suspicious) == 2
+
+
+def test_rows_are_those_of_the_classes() -> None:
+    """With two classes the other dimensions are as long, or longer."""
+    seen = []
+
+    def last(z: Tensor, y: Tensor) -> Tensor:
+        if z.dim() > 2:
+            seen.append((z, y))
+        return LastDimension(0.1)(z, y)
+
+    words = audit(last, 2).suspicious[0]
+    z, y = seen[0]
+    rows = F.cross_entropy(z.reshape(-1, 2), y.flatten(), label_smoothing=0.1)
+    assert words == (
+        "logits (2, 3, 2) with target (2, 3) give "
+        f"{last(z, y).item():.4g}, their rows {rows.item():.4g}"
+    )
+
+
+def test_losses_that_are_reduced_in_part() -> None:
+    def by_sequence(z: Tensor, y: Tensor, factor: float) -> Tensor:
+        rows = F.cross_entropy(z, y, reduction="none")
+        return rows if rows.dim() == 1 else factor * rows.flatten(1).sum(1)
+
+    assert audit(by_sequence, 5, factor=1.0).suspicious == ()
+    assert len(audit(by_sequence, 5, factor=2.0).suspicious) == 4
+
+    def by_row(z: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(z, y, reduction="sum" if z.dim() == 2 else "none")
+
+    assert audit(by_row, 5).suspicious == ()
 
 
 def test_rows_whose_losses_change_places() -> None:
