@@ -31,15 +31,16 @@ def short(value):
 def target(row):
     """Return what stands in a table of targets, for the fewest classes measured."""
     if "error" in row:
-        return (row["name"], release(row), row["error"], "", "", "", "")
+        return (row["name"], row["error"], *[""] * 4, release(row))
     classes, q = next(iter(row["targets"].items()))
-    cells = (short(max(q)), short(min(v for v in q if v)), row["form"])
     return (
         row["name"],
-        release(row),
         row["convention"],
-        *cells,
         short(row["to_write"][classes]),
+        short(max(q)),
+        short(min(v for v in q if v)),
+        row["form"],
+        release(row),
     )
 
 
@@ -65,7 +66,7 @@ def reductions(found):
     """Say what is returned, and which other arguments do what they say."""
     others = [how for how, answer in found.items() if how == answer != found["default"]]
     wrong = [
-        f"{how!r} gives {answer}"
+        f"{how!r} gives {answer.replace('other', 'another shape')}"
         for how, answer in found.items()
         if how not in ("default", answer)
         and answer in ("mean", "sum", "none", "sum / N", "other")
@@ -77,16 +78,16 @@ def source(row):
     if "wheels" not in row:
         return (row["name"], row["path"], row["imported"], "")
     digest = next(iter(row["wheels"].values()), "")
-    return (row["name"], row["path"], row["imported"], digest[:12])
+    return (row["name"], row["path"], row["imported"], digest[:8])
 
 
-TARGETS = ("library", "release", "ε means", "$q'(y)$", "$q'(k)$", "form", "write")
+TARGETS = ("library", "ε means", "write", "$q'(y)$", "$q'(k)$", "form", "release")
 TABLES = {
     "targets": (TARGETS, MANY, target),
     "two": (TARGETS, TWO, target),
     "former": (TARGETS, FORMER, target),
     "behaviour": (
-        ("library", "class weights", "target −100", "classes", "float16", "reduction"),
+        ("library", "class weights", "target −100", "class dim", "float16", "reduction"),
         [row for row in MANY if "weights" in row],
         behaviour,
     ),

@@ -41,9 +41,9 @@ def test_a_table_has_its_rows_and_no_number_that_nothing_verifies(
 
 def test_what_a_row_says(build: Build) -> None:
     _, out = build("```{rosetta} targets\n```", extra=["rosetta"])
-    assert cells(out)["PyTorch"] == ["2.13.0", "uniform", "0.92", "0.02", "CE", "0.1"]
-    assert cells(out)["fairseq"] == ["0.12.2", "others", "0.9", "0.025", "CE", "0.08"]
-    padded = ["0.5.1", "others-without-padding", "0.9", "0.0333", "KL", "0.075"]
+    assert cells(out)["PyTorch"] == ["uniform", "0.1", "0.92", "0.02", "CE", "2.13.0"]
+    assert cells(out)["fairseq"] == ["others", "0.08", "0.9", "0.025", "CE", "0.12.2"]
+    padded = ["others-without-padding", "0.075", "0.9", "0.0333", "KL", "0.5.1"]
     assert cells(out)["labml.ai"] == padded
 
 
@@ -66,7 +66,7 @@ def test_a_library_that_did_not_run_shows_its_error(
         shown = cells(out).get(row["name"])
         if table == "targets":
             assert shown is not None
-            assert shown[1] == "no matching distribution"
+            assert shown[0] == "no matching distribution"
         assert (shown is None) == (table == "behaviour")
 
 
