@@ -290,6 +290,28 @@ def test_small_inputs_are_left_to_torch(
     assert torchs.call_count == 1
 
 
+def test_one_exponential_gives_the_loss_and_its_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = mock.Mock(wraps=torch.log_softmax)
+    monkeypatch.setattr(torch, "log_softmax", again)
+    logits = torch.zeros(4, 5, requires_grad=True)
+    cross_entropy(logits, torch.arange(4), label_smoothing=0.1).backward()
+    assert not again.called
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 3)])
+def test_every_row_far_from_zero_is_computed_again(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MODULE, "CHUNK", 20)  # four rows at a time
+    call = random_call(shape, label_smoothing=0.1, reduction="none")
+    call = call._replace(logits=call.logits + 1e12)
+    ours, _ = loss_and_grad(cross_entropy, call)
+    expected, _ = torch_loss_and_grad(call)
+    assert_close(ours, expected, rtol=1e-12, atol=0)
+
+
 @smoothings
 @pytest.mark.usefixtures("as_shipped")
 def test_several_chunks_as_shipped(smoothing: float) -> None:
@@ -346,9 +368,12 @@ def test_logits_of_an_ignored_row_do_not_matter(reduction: str, garbage: float) 
 
 @reductions
 @smoothings
-def test_no_target_has_a_weight(reduction: str, smoothing: float) -> None:
+@pytest.mark.parametrize("weight", [0, -1])
+def test_no_target_has_a_positive_weight(
+    weight: float, reduction: str, smoothing: float
+) -> None:
     call = random_call((4,), reduction=reduction, label_smoothing=smoothing)
-    call.options["weight"] = torch.tensor([0, 0, 2.1, 1, 1.3]).double()
+    call.options["weight"] = torch.tensor([weight, weight, 2.1, 1, 1.3]).double()
     call.target.copy_(torch.tensor([0, 1, 1, -100]))
     for ours, torchs in zip(
         loss_and_grad(cross_entropy, call), torch_loss_and_grad(call), strict=True
@@ -637,15 +662,16 @@ def test_second_backward_adds_the_same_again(dtype: torch.dtype, reduction: str)
     assert_close(z.grad, 3 * once)
 
 
+@pytest.mark.parametrize("first", [3.0, 2.0])
 @reductions
-def test_each_backward_has_its_own_scale(reduction: str) -> None:
+def test_each_backward_has_its_own_scale(reduction: str, first: float) -> None:
     call = random_call((5,), reduction=reduction, label_smoothing=0.1)
     logits, target, options = call
     z = logits.clone().requires_grad_()
     loss = cross_entropy(z, target, **options)
     _, plain = torch_loss_and_grad(call)
     kept = []
-    for scale in (3.0, 1.0, 0.5, 0.0, -2.0):
+    for scale in (first, 1.0, 0.5, 0.0, -2.0):
         outer = torch.full_like(loss, scale)
         (grad,) = torch.autograd.grad(loss, z, outer, retain_graph=True)
         kept.append((grad, scale))
@@ -707,11 +733,14 @@ def test_jacobian_is_the_one_of_torch() -> None:
 
 
 @smoothings
+@pytest.mark.parametrize("weighted", [False, True])
 def test_probabilities_and_their_weight_have_gradients_as_in_torch(
-    smoothing: float,
+    weighted: bool, smoothing: float
 ) -> None:
     logits, _, _ = random_call((4,))
-    leaves = logits, random_probs(logits), torch.ones(5, dtype=torch.float64)
+    leaves = [logits, random_probs(logits)]
+    if weighted:
+        leaves.append(torch.ones(5, dtype=torch.float64))
     grads = []
     for loss in (cross_entropy, F.cross_entropy):
         inputs = [leaf.clone().requires_grad_() for leaf in leaves]
@@ -976,14 +1005,16 @@ def test_all_else_is_as_large_as_a_few_chunks(
     assert 0 <= extra < (0.03 if dtype == torch.float32 else 0.06) * 2**24 + 4 * 4 * chunk
 
 
+@pytest.mark.parametrize("rows", [2**4, 2**13])
 def test_rows_computed_again_come_a_few_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
+    rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MODULE, "CHUNK", 2**16)
+    monkeypatch.setattr(MODULE, "CHUNK", 2**18)
     call = long_call(label_smoothing=0.1)
-    call.logits.add_(1e6)
-    extra = peak_of(step_of(call)) - call.logits.nbytes
-    assert extra < 0.03 * 2**24 + 4 * 4 * 2**16
+    logits = call.logits.add_(1e6).reshape(rows, -1)
+    call = Call(logits, call.target[:rows], call.options)
+    extra = peak_of(step_of(call)) - logits.nbytes
+    assert extra < 0.03 * 2**24 + 4 * 4 * 2**18
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])

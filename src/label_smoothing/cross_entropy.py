@@ -517,16 +517,16 @@ def _count(index: Tensor, ignored: Tensor | None, weight: Tensor | None) -> Tens
 
 def _ignored(target: Tensor, num_classes: int, ignore_index: int) -> Tensor | None:
     """Say which targets are ignored, if any can be; see that all others are classes."""
-    if not _is_plain(target) or target.device.type != "cpu":
-        return target == ignore_index
-    if target.numel() == 0:
-        return None
-    low, high = (int(value) for value in target.aminmax())
-    if 0 <= low <= high < num_classes and not low <= ignore_index <= high:
-        return None
+    can_be_read = _is_plain(target) and target.device.type == "cpu"
+    if can_be_read:
+        if target.numel() == 0:
+            return None
+        low, high = (int(value) for value in target.aminmax())
+        if 0 <= low <= high < num_classes and not low <= ignore_index <= high:
+            return None
     ignored = target == ignore_index
     wrong = ((target < 0) | (target >= num_classes)) & ~ignored
-    if wrong.any():
+    if can_be_read and wrong.any():
         at = wrong.nonzero()[0].tolist()
         raise IndexError(
             f"target{at} is {target[tuple(at)].item()}, expected "
