@@ -324,8 +324,8 @@ def run(library, wheels):
         if ran.returncode:
             raise RowError(last_line(ran))
         return row | json.loads(ran.stdout.splitlines()[-1])
-    except (RowError, subprocess.TimeoutExpired) as error:
-        return row | {"error": str(error)}
+    except Exception as error:  # of one library, not of all
+        return row | {"error": str(error) or type(error).__name__}
 
 
 def names(library):

@@ -755,3 +755,43 @@ def test_loss_that_works_in_no_way(function: Callable[..., Any], first: str) -> 
     with pytest.raises(RuntimeError, match=exactly(message)) as caught:
         audit(function, 5)
     assert str(caught.value.__cause__) == first
+
+
+def in_float32(z: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
+    return F.cross_entropy(z.float(), y, label_smoothing=label_smoothing)
+
+
+def test_conventions_that_float32_cannot_tell_apart_have_no_name() -> None:
+    report = audit(in_float32, 10000, label_smoothing=0.1)
+    assert report.convention is None
+    assert set(report.needed) >= {"uniform", "others"}
+
+
+def test_argument_of_two_that_could_be_the_smoothing_has_no_name() -> None:
+    def loss(z: Tensor, y: Tensor, alpha: float, label_smoothing: float) -> Tensor:
+        return alpha * F.cross_entropy(z, y, label_smoothing=label_smoothing)
+
+    assert audit(loss, 5, alpha=0.1, label_smoothing=0.1).argument is None
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, in_float32])
+@pytest.mark.parametrize("smoothing", [3e-4, 1e-3])
+def test_little_smoothing_is_some(loss: Callable[..., Any], smoothing: float) -> None:
+    report = audit(loss, 5, label_smoothing=smoothing)
+    assert report.torch_smoothing == pytest.approx(smoothing, rel=1e-3)
+    assert not any("differs" in words for words in report.suspicious)
+
+
+def test_loss_that_trains_nothing() -> None:
+    report = audit(lambda z, y: (z * 0).sum(), 5)
+    assert "no row counts: the gradient is zero" in report.suspicious
+
+
+def test_loss_that_writes_into_its_logits_finds_nothing_else() -> None:
+    def loss(z: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
+        result = F.cross_entropy(z.clone(), y, label_smoothing=label_smoothing)
+        z.detach().mul_(0)
+        return result
+
+    expected = audit(F.cross_entropy, 5, label_smoothing=0.3).suspicious
+    assert audit(loss, 5, label_smoothing=0.3).suspicious == expected

@@ -503,3 +503,34 @@ def test_error_of_the_loss_is_passed_on() -> None:
             dtype=torch.float32,
         )
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, y: F.cross_entropy(z, y) - 0.1 * z.sum(1).mean(),
+        lambda z, y: (z.logsumexp(1) - 1.1 * z.gather(1, y[:, None]).squeeze(1)).mean(),
+    ],
+)
+def test_target_that_does_not_sum_to_one_is_none(loss: Loss) -> None:
+    assert not recover_target(loss, 5, torch.tensor([2, 1])).fixed.any()
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "dtype"), [(50000, torch.float64), (1000, torch.float16)]
+)
+def test_tail_that_depends_on_the_logits(num_classes: int, dtype: torch.dtype) -> None:
+    def loss(z: Tensor, y: Tensor) -> Tensor:
+        delta = F.one_hot(y, num_classes)
+        tail = (z / 4).masked_fill(delta.bool(), -torch.inf).softmax(1).detach()
+        return F.cross_entropy(z, 0.7 * delta + 0.3 * tail)
+
+    assert not recover_target(
+        loss, num_classes, torch.tensor([2, 1]), dtype=dtype
+    ).fixed.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_very_many_classes(dtype: torch.dtype) -> None:
+    found = recover_target(LabelSmoothing(0.1), 50000, torch.tensor([2, 1]), dtype=dtype)
+    assert found.fixed.all()

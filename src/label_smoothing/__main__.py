@@ -50,10 +50,12 @@ def main(words: Sequence[str] | None = None) -> None:
         print(LabelSmoothing(smoothing)(logits, target))
         return
     arguments = {}
-    for word in given.arguments + rest:
+    for word in given.arguments + [word for word in rest if word != "--"]:
         name, equals, value = word.partition("=")
         if not (name.isidentifier() and equals):
             command.error(f"expected name=value, got {word!r}")
+        if name in arguments:
+            command.error(f"{name} is given twice")
         arguments[name] = _value(value)
     module, _, name = given.loss.partition(":")
     if not (module and name):
@@ -72,7 +74,7 @@ def _value(text: str) -> Any:
     """Read a number, a string in quotes, or the like; anything else is a string."""
     try:
         return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, TypeError, ValueError):
         return text
 
 
