@@ -331,7 +331,7 @@ def _about_target(
     error, argument, convention = min(matches, default=(1, "", ""), key=lambda m: m[0])
     # With many classes two conventions are nearer to each other than float32 can tell.
     rival = min(
-        (e for e, _, c in matches if not _alike(needed[c], needed[convention])),
+        (e for e, _, c in matches if abs(needed[c] / needed[convention] - 1) >= 1e-9),
         default=1.0,
     )
     given = {a for e, a, _ in matches if e < NEAR}
@@ -442,10 +442,6 @@ def _numbers(arguments: dict[str, Any]) -> dict[str, float]:
 
 def _near(values: Tensor, expected: float, slack: float = 0) -> bool:
     return bool(((values - expected).abs() < NEAR * abs(expected) + slack).all())
-
-
-def _alike(one: float, other: float) -> bool:
-    return abs(one - other) < 1e-9 * other
 
 
 def _same(result: Tensor, expected: Tensor) -> bool:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from label_smoothing.conventions import loss_floor, optimal_logit_gap
 from label_smoothing.figures._checks import (
     check_open_smoothing,
     check_positive,
@@ -126,8 +127,8 @@ def floor(num_classes: int, smoothing: float) -> Figure:
     check_two_classes(num_classes)
     check_open_smoothing(smoothing)
     q = smooth(torch.tensor(0), num_classes, smoothing).double()
-    best = math.log(num_classes * (1 - smoothing) / smoothing + 1)
-    least = float(-(q * q.log()).sum())
+    best = optimal_logit_gap(num_classes, smoothing)
+    least = loss_floor(num_classes, smoothing)
     gap, logits = _gaps(2.5 * best, num_classes)
     log_probs = logits.log_softmax(1)
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
@@ -180,7 +181,7 @@ def binary(smoothing: float) -> Figure:
     """
     check_open_smoothing(smoothing)
     targets = {"half": 1 - smoothing / 2, "swap": 1 - smoothing}
-    ends = [math.log(t / (1 - t)) for t in targets.values()]
+    ends = [optimal_logit_gap(2, smoothing, name) for name in targets]
     start, end = min(-1.0, 1.5 * min(ends)), max(3.0, 2.2 * max(ends))
     z = torch.linspace(start, end, 200, dtype=torch.float64)
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
@@ -189,7 +190,7 @@ def binary(smoothing: float) -> Figure:
     for (name, target), best in zip(targets.items(), ends, strict=True):
         q = torch.tensor(target, dtype=torch.float64)
         loss = F.binary_cross_entropy_with_logits(z, q.expand_as(z), reduction="none")
-        least = float(F.binary_cross_entropy_with_logits(q.logit(), q))
+        least = loss_floor(2, smoothing, name)
         _curve(ax, z, loss, COLOURS["q'"], name)
         ax.plot([best, best], [least, 0], color=LINE, lw=1, zorder=0)
         ax.plot(best, least, "o", color=COLOURS["q'"], ms=7)

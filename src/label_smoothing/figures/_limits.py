@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
+from label_smoothing.conventions import loss_floor
 from label_smoothing.figures._checks import (
     check_open_smoothing,
     check_positive,
@@ -67,7 +68,7 @@ def excess(num_classes: int, smoothing: float, steps: int) -> Figure:
     check_positive(steps, "steps")
     q = smooth(torch.tensor(0), num_classes, smoothing).double()
     q /= q.sum()  # smooth() is in float32, and the excess is smaller than its rounding
-    least = -float((q * q.log()).sum())
+    least = loss_floor(num_classes, smoothing)
     z = torch.zeros_like(q)
     rows = []
     for _ in range(steps + 1):
@@ -146,11 +147,8 @@ def masked(num_classes: int, smoothing: float) -> Figure:
         ax.plot(logit, values, color=colour, lw=2.5)
         note(ax, name, (end, float(values[-1])), (0, 8), colour, ha="right")
     slope = smoothing / num_classes
-    text, middle = (
-        f"$\\varepsilon/K = {slope:.4g}$",
-        (float(logit[200]), float(soft[200])),
-    )
-    note(ax, text, middle, (8, -12), COLOURS["q'"])
+    middle = float(logit[200]), float(soft[200])
+    note(ax, f"$\\varepsilon/K = {slope:.4g}$", middle, (8, -12), COLOURS["q'"])
     ax.set(xlim=(0, end), ylim=(0, None), xlabel="$z_k$")
     return finish(
         figure,
