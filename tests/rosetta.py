@@ -119,6 +119,8 @@ def convention_of(num_classes, q, y):
     """Name the convention by the two values of the target, and where zeros are."""
     y = int(y)
     others = [float(value) for k, value in enumerate(q) if k != y and value > 1e-9]
+    if not others:
+        return f"no smoothing: {rounded(q)}"
     gap = math.log(q[y] / others[0])
     fits = [
         name
@@ -196,6 +198,8 @@ def ignored(loss):
     """Say what becomes of a row whose target is -100."""
     y = torch.tensor([TARGET[0], -100, TARGET[1]])
     found, without = recover_target(loss, 5, y), recover_target(loss, 5, TARGET)
+    if found.scale[1] == 0 and not found.fixed.all():
+        return "ignored, and breaks the other rows"
     if found.scale[1] == 0:
         alike = same(found.scale[[0, 2]], without.scale)
         return "ignored" if alike else "ignored, yet counted in the mean"
@@ -244,7 +248,9 @@ def reduction(loss):
     if not same(scale, scale[0].expand(6)):
         return "other"
     names = {(6, 6): "none", (1, 6): "sum", (1, 1): "mean", (1, 3): "sum / N"}
-    return names.get((count, round(6 * float(scale[0]))), "other")
+    share = 6 * float(scale[0])
+    whole = round(share)
+    return names.get((count, whole), "other") if abs(share - whole) < 1e-4 else "other"
 
 
 # Where a library comes from.

@@ -143,9 +143,9 @@ reduction   mean
 floor       0.5003 nats, H(q') as in a cross entropy
 suspicious  smoothing=-0.1 is accepted
 suspicious  smoothing=1.1 is accepted
-suspicious  logits (2, 3, 10) with target (2, 3) give 2.9, their rows 2.241
-suspicious  logits (2, 10, 10) with target (2, 10) give 2.435, their rows 2.33
-suspicious  logits (2, 10, 10, 10) with target (2, 10, 10) give 2.631, their rows 2.676"""
+suspicious  logits (2, 3, 10) with target (2, 3) give 2.9, flattened 2.241
+suspicious  logits (2, 10, 10) with target (2, 10) give 2.435, flattened 2.33
+suspicious  logits (2, 10, 10, 10) with target (2, 10, 10) give 2.631, flattened 2.676"""
 
 HARD = """\
 takes       log-probabilities, class indices
@@ -166,7 +166,7 @@ suspicious  the target differs between classes, as with weights or a prior"""
 
 FOCAL = """\
 takes       logits, class indices
-suspicious  no fixed target: it depends on the logits, or there is no softmax"""
+suspicious  no fixed target or scale: it depends on the logits, or there is no softmax"""
 
 
 @pytest.mark.parametrize(
@@ -549,6 +549,24 @@ def test_target_that_is_no_distribution(smoothing: float, words: tuple[str]) -> 
     assert report.needed == {}
 
 
+@pytest.mark.parametrize(("smoothing", "said"), [(1.0, True), (0.99, False)])
+def test_target_that_says_nothing(smoothing: float, said: bool) -> None:
+    report = audit(F.cross_entropy, 5, label_smoothing=smoothing)
+    words = "rows of class 0, 1, 2, 3, 4 train as much towards another class"
+    assert (words in report.suspicious) == said
+
+
+def test_one_other_class_is_as_much_as_the_true_one() -> None:
+    def mixed(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        log_p = z.log_softmax(1)
+        return -(log_p.gather(1, y[:, None]) + log_p[:, :1]).mean()
+
+    report = audit(mixed, 3)
+    assert (
+        report.suspicious[0] == "rows of class 1, 2 train as much towards another class"
+    )
+
+
 def test_weights_that_turn_the_target() -> None:
     weight = torch.tensor([1.0, 1, 50])
     report = audit(F.cross_entropy, 3, weight=weight, label_smoothing=0.3)
@@ -563,7 +581,7 @@ def test_weights_that_turn_the_target() -> None:
 
 def test_target_that_is_uniform_leads_nowhere() -> None:
     report = audit(F.cross_entropy, 10, label_smoothing=1.0)
-    assert not any("another class" in words for words in report.suspicious)
+    assert not any("train towards another class" in words for words in report.suspicious)
     assert (report.torch_smoothing, report.convention) == (None, None)
     assert report.needed == pytest.approx({"others": 0.9})
 
@@ -607,6 +625,8 @@ def test_offset_of_another_size() -> None:
     assert report.floor == pytest.approx(loss_floor(5, 0.3) - 0.25)
     assert report.offset == pytest.approx(0.25)
     assert "floor       0.6338 nats, H(q') - 0.2500\n" in str(report)
+    above = audit(lambda z, y: loss(z, y, 0.3) + 0.25, 5)
+    assert "floor       1.1338 nats, H(q') + 0.2500\n" in str(above)
 
 
 def test_loss_with_classes_in_dimension_one_is_right() -> None:
@@ -657,7 +677,7 @@ def test_rows_are_those_of_the_classes() -> None:
     rows = F.cross_entropy(z.reshape(-1, 2), y.flatten(), label_smoothing=0.1)
     assert words == (
         "logits (2, 3, 2) with target (2, 3) give "
-        f"{last(z, y).item():.4g}, their rows {rows.item():.4g}"
+        f"{last(z, y).item():.4g}, flattened {rows.item():.4g}"
     )
 
 

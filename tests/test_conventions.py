@@ -220,6 +220,15 @@ def test_extremes_are_no_trap(name: str, smoothing: float) -> None:
     assert (gap > 600) == (smoothing < 0.5)
 
 
+def test_small_smoothing_keeps_its_digits() -> None:
+    small = 1e-17  # less than the room below one
+    rest = 4 * small / 5
+    floor = rest - rest * math.log(small / 5)
+    assert loss_floor(5, small) == pytest.approx(floor, rel=1e-12)
+    gap = -math.log(1e-320) + math.log(5)
+    assert optimal_logit_gap(5, 1e-320) == pytest.approx(gap, rel=1e-4)
+
+
 # --- errors
 
 

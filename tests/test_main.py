@@ -82,20 +82,23 @@ def test_function(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (
             ["torch.nn", "--num-classes=5"],
-            "expected module:name, got 'torch.nn'",
+            "expected module:name, such as torch.nn:CrossEntropyLoss, got 'torch.nn'",
         ),
-        ([":name", "--num-classes=5"], "expected module:name, got ':name'"),
+        (
+            [":name", "--num-classes=5"],
+            "expected module:name, such as torch.nn:CrossEntropyLoss, got ':name'",
+        ),
         (
             ["torch.nn:NLLLoss", "--num-classes=5", "reduction"],
-            "expected name=value, got 'reduction'",
+            "expected name=value, such as smoothing=0.1, got 'reduction'",
         ),
         (
             ["torch.nn:NLLLoss", "--num-classes=5", "=sum"],
-            "expected name=value, got '=sum'",
+            "expected name=value, such as smoothing=0.1, got '=sum'",
         ),
         (
             ["torch.nn:NLLLoss", "--num-classes=5", "--smoothing=0.1"],
-            "expected name=value, got '--smoothing=0.1'",
+            "expected name=value, such as smoothing=0.1, got '--smoothing=0.1'",
         ),
         (
             ["no_such_module:Loss", "--num-classes=5"],

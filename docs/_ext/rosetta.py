@@ -9,7 +9,7 @@ from docutils import nodes
 from names import ROSETTA
 from sphinx.util.docutils import SphinxDirective
 
-from label_smoothing.conventions import CONVENTIONS
+from label_smoothing.conventions import BINARY, CONVENTIONS, convert_smoothing
 
 ROWS = sorted(
     ROSETTA["libraries"],
@@ -31,11 +31,12 @@ def short(value):
 def target(row):
     """Return what stands in a table of targets, for the fewest classes measured."""
     if "error" in row:
-        return (row["name"], row["error"], *[""] * 4, release(row))
+        return (row["name"], row["error"], *[""] * 5, release(row))
     classes, q = next(iter(row["targets"].items()))
     return (
         row["name"],
         row["convention"],
+        short(in_torch(row["convention"], int(classes))),
         short(row["to_write"][classes]),
         short(max(q)),
         short(min(v for v in q if v)),
@@ -44,11 +45,22 @@ def target(row):
     )
 
 
+def in_torch(convention, num_classes):
+    """Return the ε that PyTorch needs for what the library does with its own."""
+    padded = convention == "others-without-padding"  # PyTorch has no such class
+    return convert_smoothing(
+        ROSETTA["smoothing"],
+        num_classes - padded,
+        "others" if padded else convention,
+        "half" if convention in BINARY else "uniform",
+    )
+
+
 def behaviour(row):
     return (
         row["name"],
         row["weights"],
-        row["ignore_index"],
+        row["ignore_index"].replace("not asked", "not tested"),
         dimensions(row["dimension"]),
         row["half"],
         reductions(row["reduction"]),
@@ -58,8 +70,8 @@ def behaviour(row):
 def dimensions(found):
     """Say where the classes may stand, and where they stand unseen by the loss."""
     right = " or ".join(dim for dim, answer in found.items() if answer == "right")
-    wrong = [f"at {dim}: wrong" for dim, answer in found.items() if answer == "wrong"]
-    return "; ".join([right or "two dimensions only", *wrong])
+    wrong = [f"wrong at {dim}" for dim, answer in found.items() if answer == "wrong"]
+    return "; ".join([right or "2-D only", *wrong])
 
 
 def reductions(found):
@@ -81,7 +93,16 @@ def source(row):
     return (row["name"], row["path"], row["imported"], digest[:8])
 
 
-TARGETS = ("library", "ε means", "write", "$q'(y)$", "$q'(k)$", "form", "release")
+TARGETS = (
+    "library",
+    "ε means",
+    "in PyTorch",
+    "there",
+    "$q'(y)$",
+    "$q'(k)$",
+    "form",
+    "release",
+)
 TABLES = {
     "targets": (TARGETS, MANY, target),
     "two": (TARGETS, TWO, target),

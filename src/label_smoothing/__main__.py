@@ -38,9 +38,24 @@ def main(words: Sequence[str] | None = None) -> None:
         description="Import a loss, call it, and say what it trains on. This runs the "
         "code that you name, and nothing else.",
     )
-    command.add_argument("loss", metavar="module:name", help="a class or a function")
-    command.add_argument("--num-classes", type=int, required=True, metavar="K")
-    command.add_argument("arguments", nargs="*", metavar="name=value")
+    command.add_argument(
+        "loss",
+        metavar="module:name",
+        help="a class or a function, such as torch.nn:CrossEntropyLoss",
+    )
+    command.add_argument(
+        "--num-classes",
+        type=int,
+        required=True,
+        metavar="K",
+        help="how many classes to try it with",
+    )
+    command.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="name=value",
+        help="what the loss itself needs, such as label_smoothing=0.1",
+    )
     # What comes after an option is not among the arguments, but in the rest.
     given, rest = parser.parse_known_args(words)
     if given.command is None:
@@ -53,13 +68,15 @@ def main(words: Sequence[str] | None = None) -> None:
     for word in given.arguments + [word for word in rest if word != "--"]:
         name, equals, value = word.partition("=")
         if not (name.isidentifier() and equals):
-            command.error(f"expected name=value, got {word!r}")
+            command.error(f"expected name=value, such as smoothing=0.1, got {word!r}")
         if name in arguments:
             command.error(f"{name} is given twice")
         arguments[name] = _value(value)
     module, _, name = given.loss.partition(":")
     if not (module and name):
-        command.error(f"expected module:name, got {given.loss!r}")
+        command.error(
+            f"expected module:name, such as torch.nn:CrossEntropyLoss, got {given.loss!r}"
+        )
     try:
         loss = operator.attrgetter(name)(importlib.import_module(module))
     except Exception as error:  # the module may raise anything

@@ -93,7 +93,8 @@ class Audit:
             form = "H(q') as in a cross entropy"
             if self.offset:
                 like = "" if self.floor else " as in a KL divergence"
-                form = f"H(q') - {self.offset:.4f}{like}"
+                sign = "-" if self.offset > 0 else "+"
+                form = f"H(q') {sign} {abs(self.offset):.4f}{like}"
             lines.append(("floor", f"{self.floor:.4f} nats, {form}"))
         if self.padding:
             lines.append(("padding", f"class {_listed(self.padding)} gets no share"))
@@ -146,7 +147,7 @@ def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Au
     These are suspicious:
 
     - a target that depends on the logits, is no distribution, asks for another class
-      than the true one, or differs from class to class;
+      as much as for the true one or more, or differs from class to class;
     - a row that counts negative, and a row of class ``-100`` that counts at all;
     - a number among the arguments that could be a smoothing, and smooths nothing;
     - a smoothing below zero or above one that is accepted;
@@ -344,17 +345,21 @@ def _odd_targets(
     classes: Tensor, found: Recovered, report: dict[str, Any], arguments: dict[str, Any]
 ) -> Iterator[str]:
     if not found.fixed.all():
-        yield "no fixed target: it depends on the logits, or there is no softmax"
+        yield "no fixed target or scale: it depends on the logits, or there is no softmax"
         return
     if (found.scale < 0).any():
         yield "some rows count negative: the loss moves away from its target"
     q, y = found.target[found.scale != 0], classes[found.scale != 0]
     if (q < -NEAR).any():
         yield f"the target has a negative probability, {q.min():.4g}"
-    lead = q.amax(1) - q.gather(1, y[:, None]).squeeze(1)
-    astray = sorted({*y[lead > NEAR].tolist()})
-    if astray:
-        yield f"rows of class {_listed(astray)} train towards another class"
+    true = q.gather(1, y[:, None])
+    lead = (true - q.scatter(1, y[:, None], -torch.inf)).amin(1)
+    for rows, words in (
+        (lead < -NEAR, "train towards another class"),
+        (lead.abs() <= NEAR, "train as much towards another class"),
+    ):
+        if rows.any():
+            yield f"rows of class {_listed(sorted({*y[rows].tolist()}))} {words}"
     if not len(y):
         yield "no row counts: the gradient is zero"
     if len(y) and "true" not in report:
@@ -414,8 +419,8 @@ def _wrong_shapes(way: _Way) -> Iterator[str]:
             ]
             if not any(_same(result, rows) for rows in flat):
                 yield (
-                    f"logits {shape} with target {short} give {result.mean():.4g}, their "
-                    f"rows {flat[0].mean():.4g}"
+                    f"logits {shape} with target {short} give {result.mean():.4g}, "
+                    f"flattened {flat[0].mean():.4g}"
                 )
 
 

@@ -125,8 +125,9 @@ def loss_floor(num_classes: int, smoothing: float, convention: str = "uniform") 
     >>> round(loss_floor(num_classes=5, smoothing=0.3, convention="others"), 4)
     1.0268
     """
-    true, other, others = _target(num_classes, smoothing, convention)
-    return sum(n * q * -math.log(q) for n, q in ((1, true), (others, other)) if q)
+    rest, other = _target(num_classes, smoothing, convention)
+    # log1p, since next to one there is no room for a small rest.
+    return (rest - 1) * math.log1p(-rest) - (rest * math.log(other) if other else 0)
 
 
 def optimal_logit_gap(
@@ -170,18 +171,16 @@ def optimal_logit_gap(
     >>> round(optimal_logit_gap(num_classes=5, smoothing=0.3), 4)
     2.539
     """
-    true, other, _ = _target(num_classes, smoothing, convention)
-    return math.log(true / other) if other else math.inf
+    rest, other = _target(num_classes, smoothing, convention)
+    return math.log1p(-rest) - math.log(other) if other else math.inf
 
 
-def _target(
-    num_classes: int, smoothing: float, convention: str
-) -> tuple[float, float, int]:
-    """Return q' of the true class, q' of another, and how many of those there are."""
+def _target(num_classes: int, smoothing: float, convention: str) -> tuple[float, float]:
+    """Return q' of all classes but the true one, and q' of one of them."""
     check_smoothing(smoothing)
     classes, (divisor,) = _divisors(num_classes, convention=convention)
     share = _share(smoothing, convention)
-    return 1 - share * ((classes - 1) / divisor), share / divisor, classes - 1
+    return share * ((classes - 1) / divisor), share / divisor
 
 
 def _share(smoothing: float, convention: str) -> float:

@@ -41,10 +41,29 @@ def test_a_table_has_its_rows_and_no_number_that_nothing_verifies(
 
 def test_what_a_row_says(build: Build) -> None:
     _, out = build("```{rosetta} targets\n```", extra=["rosetta"])
-    assert cells(out)["PyTorch"] == ["uniform", "0.1", "0.92", "0.02", "CE", "2.13.0"]
-    assert cells(out)["fairseq"] == ["others", "0.08", "0.9", "0.025", "CE", "0.12.2"]
-    padded = ["others-without-padding", "0.075", "0.9", "0.0333", "KL", "0.5.1"]
+    assert cells(out)["PyTorch"] == [
+        "uniform",
+        "0.1",
+        "0.1",
+        "0.92",
+        "0.02",
+        "CE",
+        "2.13.0",
+    ]
+    assert cells(out)["fairseq"] == [
+        "others",
+        "0.125",
+        "0.08",
+        "0.9",
+        "0.025",
+        "CE",
+        "0.12.2",
+    ]
+    padded = ["others-without-padding", "0.1333", "0.075", "0.9", "0.0333", "KL", "0.5.1"]
     assert cells(out)["labml.ai"] == padded
+    _, out = build("```{rosetta} two\n```", extra=["rosetta"])
+    assert cells(out)["Keras, binary"][:3] == ["half", "0.1", "0.1"]
+    assert cells(out)["torchtune, DPO"][:3] == ["swap", "0.2", "0.05"]
 
 
 def test_a_library_that_did_not_run_shows_its_error(
@@ -74,10 +93,10 @@ def test_a_library_that_did_not_run_shows_its_error(
     ("found", "said"),
     [
         ({"1": "right", "last": "right"}, "1 or last"),
-        ({"1": "wrong", "last": "right"}, "last; at 1: wrong"),
+        ({"1": "wrong", "last": "right"}, "last; wrong at 1"),
         (
             {"1": "raises ValueError", "last": "wrong"},
-            "two dimensions only; at last: wrong",
+            "2-D only; wrong at last",
         ),
     ],
 )
