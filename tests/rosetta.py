@@ -250,7 +250,7 @@ def reduction(loss):
     names = {(6, 6): "none", (1, 6): "sum", (1, 1): "mean", (1, 3): "sum / N"}
     share = 6 * float(scale[0])
     whole = round(share)
-    return names.get((count, whole), "other") if abs(share - whole) < 1e-4 else "other"
+    return names.get((count, whole), "other") if abs(share - whole) < 0.1 else "other"
 
 
 # Where a library comes from.
