@@ -1372,7 +1372,16 @@ def test_wrong_shape_is_refused(
 
 @pytest.mark.parametrize(
     ("logits", "target"),
-    [((4, 3), (4,)), ((4, 3), (4, 1)), ((4, 3), (1, 3)), ((3,), ()), ((3,), (1,))],
+    [
+        ((4, 3), (4,)),
+        ((4, 3), (4, 1)),
+        ((4, 3), (1, 3)),
+        ((4, 3), (4, 4)),
+        ((4, 3), (5, 3)),
+        ((4, 3), (4, 3, 1)),
+        ((3,), ()),
+        ((3,), (1,)),
+    ],
 )
 @pytest.mark.usefixtures("any_size")
 def test_probabilities_of_another_shape_are_refused(
@@ -1395,6 +1404,14 @@ def test_probabilities_with_an_ignored_class_are_refused(ignore_index: int) -> N
     )
     with pytest.raises(ValueError, match=exactly(message)):
         cross_entropy(LOGITS, LOGITS, ignore_index=ignore_index)
+
+
+@pytest.mark.usefixtures("any_size")
+def test_probabilities_have_no_class_below_zero() -> None:
+    q = LOGITS.softmax(1)
+    assert torch.equal(
+        cross_entropy(LOGITS, q, ignore_index=-1), cross_entropy(LOGITS, q)
+    )
 
 
 @pytest.mark.parametrize(
