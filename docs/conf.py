@@ -83,6 +83,7 @@ html_js_files = [("site.js", {"defer": "defer"})]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False
+html_search_scorer = str(HERE / "search_scorer.js")
 html_theme_options = {
     "top_of_page_buttons": [],
     "light_css_variables": {
@@ -135,6 +136,7 @@ bibtex_reference_style = "label"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 # Code, but no output.
 copybutton_selector = ", ".join(
     f"div.highlight-{language} pre"

@@ -6,7 +6,7 @@ Any other block of code is a warning, and so is whatever makes a test run less t
 shows: options, skipping, hidden or shared set-up.
 
 Each ``{testcode}`` runs in a namespace of its own, so a reader can paste it alone, and so
-do the examples of each docstring.
+do the examples of each docstring. Where blocks continue each other, a note says so.
 """
 
 import ast
@@ -104,6 +104,31 @@ class EachSnippetAlone(SphinxTransform):
         for number, described in enumerate(self.document.findall(addnodes.desc_content)):
             for node in described.findall(nodes.doctest_block):
                 node["groups"] = [f"docstring {number}"]
+
+
+class GoesOn(SphinxTransform):
+    """Say above a program in parts that these continue each other."""
+
+    default_priority = 400
+
+    def apply(self):
+        for parts in self.programs():
+            if len(parts) < 2:
+                continue
+            first = parts[0]
+            if in_gallery(self.env.docname):  # the comment of the block stays before it
+                first = first.parent[first.parent.index(first) - 1]
+            note = "This code goes on below: each part continues the one before it."
+            at = first.parent.index(first)
+            first.parent.insert(at, nodes.paragraph("", note, classes=["goes-on"]))
+
+    def programs(self):
+        """Yield the cells of the page, the parts of the script, and each docstring."""
+        yield list(self.document.findall(is_cell))
+        blocks = self.document.findall(nodes.literal_block)
+        yield [block for block in blocks if is_gallery_code(block, self.env.docname)]
+        for described in self.document.findall(addnodes.desc_content):
+            yield [n for n in described.children if isinstance(n, nodes.doctest_block)]
 
 
 def is_test(node):
@@ -285,5 +310,6 @@ def check(app, env):
 
 def setup(app):
     app.add_transform(EachSnippetAlone)
+    app.add_transform(GoesOn)
     app.connect("env-check-consistency", check)
-    return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "3", "parallel_read_safe": True, "parallel_write_safe": True}

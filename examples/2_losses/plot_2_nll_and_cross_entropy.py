@@ -64,13 +64,13 @@ for name, x in layers.items():
 # Cross entropy on probabilities has a floor. It is also narrow: from surely wrong to
 # surely right it covers exactly one nat, however many classes there are.
 
-print(f"{'K':>5}{'surely wrong':>14}{'no idea':>9}{'surely right':>14}")
+print(f"{'K':>4}{'surely wrong':>14}{'no idea':>9}{'surely right':>14}")
 for K in (2, 10, 1000):
     right, wrong = torch.eye(K)[:2]  # two rows of certain probabilities
     high, middle, low = (
         F.cross_entropy(p, torch.tensor(0)) for p in (wrong, uniform(K), right)
     )
-    print(f"{K:>5}{high:>14.4f}{middle:>9.4f}{low:>14.4f}")
+    print(f"{K:>4}{high:>14.4f}{middle:>9.4f}{low:>14.4f}")
     torch.testing.assert_close(low, torch.tensor(1 + (K - 1) / math.e).log())
     torch.testing.assert_close(high - low, torch.tensor(1.0))
 

@@ -1,0 +1,262 @@
+"""What a copy button puts into the clipboard runs, and prints what the page shows."""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from playwright.sync_api import Page
+
+from .conftest import SITE
+
+Block = dict[str, Any]
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in SITE.rglob("*.html")
+    if "<pre" in path.read_text(encoding="utf-8")
+)
+DOWNLOADS = [
+    page for page in PAGES if "_downloads/" in (SITE / page).read_text(encoding="utf-8")
+]
+# What nobody pastes into an interpreter, and so has no button.
+NO_CODE = {
+    "none": "an output",
+    "myst-ansi": "an output of a cell",
+    "markdown": "the source of a page",
+    "listing": "the source of the library, which is installed",
+}
+# Every block, the program that it is a part of, and whether a note stands above it.
+BLOCKS = r"""() => [...document.querySelectorAll("article pre")].map((pre, number) => {
+  const box = pre.parentElement.parentElement;
+  const cell = pre.closest(".cell");
+  const language = /highlight-([\w-]+)/.exec(box.className)?.[1] ?? "listing";
+  const page = cell || language === "Python";
+  const entry = pre.closest("dd")?.previousElementSibling.id;
+  return {
+    language,
+    text: pre.textContent,
+    button: pre.parentElement.querySelector(".copybtn") !== null,
+    program: page ? "page" : language === "default" ? entry : number,
+    note: (cell ?? box).previousElementSibling?.matches(".goes-on") ?? false,
+  };
+})"""
+# Each program runs in a process of its own, which has loaded torch and run nothing yet:
+# to load torch anew for each takes minutes.
+RUNNER = """
+import code, os, runpy, sys, traceback
+import matplotlib.pyplot, torch
+
+for line in sys.stdin:
+    path = line.strip()
+    if process := os.fork():
+        print(os.waitpid(process, 0)[1], flush=True)
+        continue
+    os.chdir(os.path.dirname(path))
+    out = os.open(path + ".out", os.O_WRONLY | os.O_CREAT)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    status = 0
+    try:
+        if path.endswith(".py"):
+            runpy.run_path(path, run_name="__main__")
+        else:
+            session = code.InteractiveConsole({"__name__": "__main__"})
+            with open(path) as typed:
+                for line in typed:
+                    session.push(line.rstrip("\\n"))
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    os._exit(status)  # to take down a copy of torch takes seconds
+"""
+# Stands between the outputs of two parts of a program.
+MARK = "-- the next part --"
+Run = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-W", "error", "-c", RUNNER]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture
+def run(runner: subprocess.Popen[str], tmp_path: Path) -> Run:
+    """Run the parts of a program, and return what each of them prints."""
+    numbers = itertools.count()
+
+    def run(parts: list[str], typed: bool = False) -> list[str]:
+        folder = tmp_path / f"program{next(numbers)}"
+        folder.mkdir()
+        path = folder / ("typed.txt" if typed else "program.py")
+        path.write_text(f'\n\nprint("{MARK}")\n'.join(parts) + "\n", encoding="utf-8")
+        print(path, file=runner.stdin, flush=True)
+        status = runner.stdout.readline()
+        printed = Path(f"{path}.out").read_text(encoding="utf-8")
+        assert status == "0\n", printed
+        return [part.strip("\n") for part in printed.split(MARK)]
+
+    return run
+
+
+def copied(page: Page, number: int) -> str:
+    """Press a button, and return what lands in the clipboard."""
+    page.evaluate("navigator.clipboard.writeText('')")
+    page.locator("button.copybtn").nth(number).click()
+    page.wait_for_function("async () => await navigator.clipboard.readText()")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert isinstance(text, str)
+    return text
+
+
+def programs(page: Page) -> list[list[Block]]:
+    """Press every button of a page, and return the programs, with what they show."""
+    page.locator("button.copybtn").first.wait_for()
+    found: dict[object, list[Block]] = {}
+    buttons = itertools.count()
+    for block in page.evaluate(BLOCKS):
+        assert block["button"] == (block["language"] not in NO_CODE), block
+        if block["button"]:
+            shown = ""
+            if block["language"] == "default":  # its output stands in the same block
+                lines = block["text"].splitlines()
+                shown = "\n".join(x for x in lines if x[:4] not in (">>> ", "... "))
+            last = block | {"copied": copied(page, next(buttons)), "shown": shown}
+            found.setdefault(block["program"], []).append(last)
+        elif block["language"] != "markdown":
+            last["shown"] += block["text"]
+    return list(found.values())
+
+
+def run_command(block: Block, folder: Path) -> None:
+    """Run what is copied from a console, if the page shows what it prints."""
+    command = re.match(r"\$ ((?:.*\\\n)*.*)\n", block["text"])
+    assert command
+    assert block["copied"] == command[1]
+    if block["copied"].startswith("python -m label_smoothing"):
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        ran = subprocess.run(
+            block["copied"],
+            shell=True,
+            cwd=folder,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"$ {block['copied']}\n{ran.stdout}" == block["text"]
+    else:  # installs something, or builds the site: that is not for a test to do
+        assert f"$ {block['copied']}\n" == block["text"]
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if not p.startswith("_modules/")])
+def test_what_is_copied_runs(page: Page, run: Run, tmp_path: Path, path: str) -> None:
+    page.goto(path)
+    for program in programs(page):
+        language = program[0]["language"]
+        parts = [block["copied"] for block in program]
+        for text in parts:
+            assert text.replace("\n", "").isprintable()
+            assert not re.search(r"^(>>>|\.\.\.|\$)", text, re.MULTILINE)
+        if language == "console":
+            run_command(program[0], tmp_path)
+            continue
+        shown = [block["shown"].strip("\n") for block in program]
+        assert run(parts, typed=language == "default") == shown
+        notes = [block["note"] for block in program]
+        assert notes == [len(parts) > 1] + [False] * (len(parts) - 1)
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if p.startswith("_modules/")])
+def test_the_source_of_the_library_is_not_for_copying(page: Page, path: str) -> None:
+    page.goto(path)
+    assert {block["language"] for block in page.evaluate(BLOCKS)} == {"listing"}
+    assert page.locator("button.copybtn").count() == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["index.html", "learn/gather.html", "guides/shapes.html", "reference/notation.html"],
+)
+def test_what_is_copied_runs_in_plain_python(
+    page: Page, tmp_path: Path, path: str
+) -> None:
+    page.goto(path)
+    block = programs(page)[0][0]
+    (tmp_path / "file.py").write_text(block["copied"], encoding="utf-8")
+    printed = subprocess.check_output(
+        [sys.executable, "file.py"], cwd=tmp_path, text=True
+    )
+    assert printed.strip("\n") == block["shown"].strip("\n")
+
+
+def test_every_download_has_a_page() -> None:
+    files = {p.name for p in (SITE / "_downloads").rglob("*") if p.is_file()}
+    linked = "".join((SITE / page).read_text(encoding="utf-8") for page in DOWNLOADS)
+    assert files == set(re.findall(r'href="[^"]*_downloads/\w+/([\w.]+)"', linked))
+
+
+def downloads(page: Page) -> dict[str, Path]:
+    """Follow every link to a file, and return the files by their endings."""
+    found = {}
+    for link in page.locator("article a[href*=_downloads]").all():
+        with page.expect_download() as download:
+            link.click()
+        name = download.value.suggested_filename
+        assert link.get_attribute("href").endswith(f"/{name}")
+        found[Path(name).suffix] = download.value.path()
+    return found
+
+
+@pytest.mark.parametrize("path", [p for p in DOWNLOADS if "auto_examples/" in p])
+def test_a_script_and_its_notebook_are_the_page(page: Page, run: Run, path: str) -> None:
+    page.goto(path)
+    files = downloads(page)
+    assert files.keys() == {".py", ".ipynb", ".zip"}
+    (parts,) = programs(page)
+    script = files[".py"].read_text(encoding="utf-8")
+    shown = [block["shown"].strip("\n") for block in parts]
+    assert run([script]) == ["\n".join(filter(None, shown))]
+    assert cells(files[".ipynb"]) == [block["copied"].strip("\n") for block in parts]
+    with ZipFile(files[".zip"]) as archive:
+        for member in archive.namelist():
+            assert archive.read(member) == files[Path(member).suffix].read_bytes()
+        assert len(archive.namelist()) == 2
+
+
+def cells(notebook: Path) -> list[str]:
+    """Return the code of a notebook; that the page runs, so it need not run again."""
+    found = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = [cell["source"] for cell in found if cell["cell_type"] == "code"]
+    return ["".join(lines).strip("\n") for lines in code]
+
+
+def test_the_notebook_is_its_page(page: Page) -> None:
+    page.goto("learn/gather_form.html")
+    notebook = downloads(page)[".ipynb"]
+    (parts,) = [p for p in programs(page) if p[0]["language"] == "ipython3"]
+    assert cells(notebook) == [block["copied"].strip("\n") for block in parts]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in DOWNLOADS if "losses.py" in (SITE / p).read_text()]
+)
+def test_the_losses_run_without_the_package(page: Page, run: Run, path: str) -> None:
+    page.goto(path)
+    losses = downloads(page)[".py"].read_text(encoding="utf-8")
+    block = programs(page)[0][0]
+    without = "import sys\n\nsys.modules['label_smoothing'] = None\n"
+    use, found = re.subn("(?m)^from label_smoothing import .*$", "", block["copied"])
+    assert found == 1
+    assert run([without, losses, use])[2] == block["shown"].strip("\n")
