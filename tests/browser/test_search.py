@@ -62,7 +62,7 @@ def test_search(page: Page, site: str, query: str) -> None:
     box = page.get_by_role("textbox", name="Search")
     box.fill(query)
     box.press("Enter")
-    page.get_by_text("Search finished").wait_for()
+    page.locator(".search-summary:not(:empty)").wait_for()
     links = page.locator("ul.search > li > a").evaluate_all("all => all.map(a => a.href)")
     pages = [link.removeprefix(site).partition(".html")[0] for link in links]
     assert FOUND[query] in pages[:3]
