@@ -163,13 +163,38 @@ def docs(session: nox.Session) -> None:
     session.log(f"open {Path('docs/_build/html/index.html').resolve().as_uri()}")
 
 
+def install_node(session: nox.Session) -> None:
+    """Install what judges a site that is there: axe, the checker of HTML, Lighthouse."""
+    if not Path("docs/_build/html/index.html").exists():
+        session.error("there is no docs/_build/html to look at: run nox -s docs first")
+    for program, name in {"npm": "Node.js with npm", "java": "a Java runtime"}.items():
+        if not shutil.which(program):
+            session.error(f"there is no {program}: install {name}")
+    # The script of the checker would fetch a Java runtime of its own.
+    options = ("--ignore-scripts", "--no-audit", "--no-fund")
+    session.run("npm", "ci", "--prefix", "tests/browser", *options, external=True)
+
+
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Try the site that ``nox -s docs`` has built in a browser."""
-    if not Path("docs/_build/html/index.html").exists():
-        session.error("there is no docs/_build/html to look at: run nox -s docs first")
+    install_node(session)
     install(session, "browser")
     session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session(default=False)
+def lighthouse(session: nox.Session) -> None:
+    """Have Lighthouse judge the site that is built, into docs/lighthouse.json."""
+    install_node(session)
+    session.run("python", "tests/lighthouse.py")
+
+
+@nox.session(default=False)
+def linkcheck(session: nox.Session) -> None:
+    """Follow the links that leave the site."""
+    install(session, "docs")
+    session.run("sphinx-build", "-M", "linkcheck", "docs", "docs/_build", *STRICT)
 
 
 @nox.session(default=False)

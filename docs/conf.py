@@ -54,6 +54,7 @@ extensions = [
     "downloads",
     "drawings",
     "explorers",
+    "markup",
     "mathml",
     "verified_code",
     "verified_numbers",
@@ -82,6 +83,7 @@ html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
+html_scaled_image_link = False
 html_show_sourcelink = False
 html_search_scorer = str(HERE / "search_scorer.js")
 html_theme_options = {

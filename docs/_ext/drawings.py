@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 COLOUR = re.compile("|".join(figures.DARK))
 MARK = "label_smoothing.figures"
 METADATA = {"Date": None, "Creator": MARK}
+SIZE = re.compile(r'<svg.* width="(?P<width>[\d.]+)pt" height="(?P<height>[\d.]+)pt"')
 TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 # A drawing is out of date when any of these changes: the figures, and what they call.
 SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
@@ -126,6 +127,9 @@ class DarkTwins(SphinxTransform):
             if path.parent.name != "thumb":  # which stands beside its words
                 image["alt"] = html.unescape(TITLE.search(light)[1])
                 image["drawn"] = True
+                # A browser that knows the size keeps the place: nothing moves later.
+                for side, points in SIZE.search(light).groupdict().items():
+                    image[side] = str(round(float(points) * 4 / 3))
             twin = path.with_name(f"{path.stem}.dark.svg")
             twin.write_text(
                 COLOUR.sub(lambda colour: figures.DARK[colour[0]], light),

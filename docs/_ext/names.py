@@ -11,10 +11,11 @@ import torch.nn.functional as F
 import label_smoothing
 from label_smoothing import __main__ as example
 
-# What `nox -s bench`, `nox -s experiment` and `nox -s rosetta` have measured.
-BENCH, EXPERIMENT, ROSETTA = (
+# What `nox -s bench`, `nox -s experiment`, `nox -s lighthouse` and `nox -s rosetta` have
+# measured.
+BENCH, EXPERIMENT, LIGHTHOUSE, ROSETTA = (
     json.loads((Path(__file__).parents[1] / name).read_text("utf-8"))
-    for name in ("bench.json", "experiment.json", "rosetta.json")
+    for name in ("bench.json", "experiment.json", "lighthouse.json", "rosetta.json")
 )
 
 
@@ -55,6 +56,7 @@ NAMES = {
     "of_settings": of_settings,
     # The package has the function under the name of this module.
     "one_pass": importlib.import_module("label_smoothing.cross_entropy"),
+    "lighthouse": LIGHTHOUSE["pages"],
     "rosetta": ROSETTA,
     **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},

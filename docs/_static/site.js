@@ -1,7 +1,23 @@
 /* What a keyboard and a screen reader need, and the page's HTML does not say. */
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelector("aside.sidebar-drawer")?.setAttribute("aria-label", "Site");
-  document.querySelector("aside.toc-drawer")?.setAttribute("aria-label", "On this page");
+  // The theme opens its drawers by labels of checkboxes that no key reaches.
+  const drawers = { __navigation: "Site", __toc: "On this page" };
+  for (const [id, name] of Object.entries(drawers)) {
+    const drawer = document.getElementById(id);
+    for (const icon of document.querySelectorAll(`label[for=${id}] > .icon`)) {
+      icon.setAttribute("role", "button");
+      icon.setAttribute("aria-label", name);
+      icon.tabIndex = 0;
+      icon.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        drawer.click();
+      });
+      const tell = () => icon.setAttribute("aria-expanded", drawer.checked);
+      drawer.addEventListener("change", tell);
+      tell();
+    }
+  }
   for (const button of document.querySelectorAll("button.copybtn")) {
     button.setAttribute("aria-label", "Copy");
   }

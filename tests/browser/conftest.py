@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,6 +12,13 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 SITE = Path(__file__).parents[2] / "docs" / "_build" / "html"
+MODULES = Path(__file__).parent / "node_modules"
+# The paths of all pages. What lies in _static belongs to no page of ours.
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.relative_to(SITE).parts
+)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -46,9 +54,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """A page that must stay without errors, and ask nobody but the site."""
+@contextmanager
+def watched(browser: Browser, site: str) -> Iterator[Page]:
+    """Open a page that must stay without errors, and ask nobody but the site."""
     context = browser.new_context(base_url=site, reduced_motion="reduce")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -60,6 +68,17 @@ def page(browser: Browser, site: str) -> Iterator[Page]:
         "request",
         lambda r: None if r.url.startswith(site) else complaints.append(f"asks {r.url}"),
     )
+    page.on(
+        "response",
+        lambda r: complaints.append(f"{r.status}: {r.url}") if r.status >= 400 else None,
+    )
     yield page
     context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def page(browser: Browser, site: str) -> Iterator[Page]:
+    """A page of its own for each test."""
+    with watched(browser, site) as page:
+        yield page

@@ -1,0 +1,108 @@
+"""Every page, in both themes, on a desk and on a phone."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from .conftest import MODULES, PAGES, SITE, watched
+
+SHOTS = SITE.parent / "screenshots"
+AXE = MODULES / "axe-core" / "axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RUN_AXE = """async (tags) => {
+  const found = await axe.run({
+    runOnly: { type: "tag", values: tags }, resultTypes: ["violations"], elementRef: true,
+  });
+  // For axe a head that is a formula is an empty one; a screen reader speaks MathML.
+  const formula = (id, { element }) =>
+    id === "empty-table-header" && element.querySelector("math")?.textContent;
+  return found.violations.flatMap(({ id, nodes }) => nodes
+    .filter((node) => !formula(id, node))
+    .map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`));
+}"""
+# What goes over the edge of the window, and does not lie in a block that scrolls.
+CUT = """() => [...document.querySelectorAll("article *")].filter((part) =>
+  part.checkVisibility() && part.getBoundingClientRect().right > innerWidth &&
+  !part.closest("pre, div.math, .table-wrapper")
+).map((part) => part.outerHTML.slice(0, 200))"""
+# What scrolls sideways, and does not take the focus or does not show that it has it.
+STUCK = """() => [...document.querySelectorAll("*")].filter((block) => {
+  const scrolls = ["auto", "scroll"].includes(getComputedStyle(block).overflowX);
+  if (!scrolls || block.scrollWidth <= block.clientWidth + 1) return false;
+  // Chromium lets the keyboard reach it unasked, Safari does not.
+  if (block.tabIndex < 0) return true;
+  block.focus({ preventScroll: true, focusVisible: true });
+  const { outlineStyle, outlineWidth } = getComputedStyle(block);
+  const seen = outlineStyle !== "none" && parseFloat(outlineWidth) >= 1;
+  return document.activeElement !== block || !seen;
+}).map((block) => block.outerHTML.slice(0, 200))"""
+# The figures whose light and dark version are not what the theme asks for.
+UNFIT = """(theme) => {
+  const shown = (image) => image.checkVisibility() && image.naturalWidth > 0;
+  const dark = [...document.querySelectorAll("img.only-dark")];
+  const light = dark.map((image) => image.previousElementSibling);
+  const lone = document.querySelectorAll("img.only-light").length - light.length;
+  const wrong = dark.filter((image, n) =>
+    image.src !== light[n].src.replace(/svg$/, "dark.svg") ||
+    shown(image) !== (theme === "dark") || shown(light[n]) !== (theme === "light"));
+  return [lone, ...wrong.map((image) => image.src)];
+}"""
+
+
+@pytest.fixture(scope="module", params=itertools.product(PAGES, (1280, 375)), ids=str)
+def loaded(browser: Browser, site: str, request: Any) -> Iterator[tuple[Page, str]]:
+    """A page of the site, once for all tests of it."""
+    address, width = request.param
+    with watched(browser, site) as page:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(address)
+        page.evaluate("document.fonts.ready")
+        yield page, f"{address.removesuffix('.html')}-{width}"
+
+
+@pytest.fixture(params=["light", "dark"])
+def view(loaded: tuple[Page, str], request: Any) -> tuple[Page, str]:
+    """That page in a theme, which is switched as the button does, and its name."""
+    page, name = loaded
+    page.evaluate("theme => document.body.dataset.theme = theme", request.param)
+    return page, f"{name}-{request.param}"
+
+
+def test_it_fits(view: tuple[Page, str]) -> None:
+    page, _ = view
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    assert page.evaluate(CUT) == []
+
+
+def test_axe_finds_nothing(view: tuple[Page, str]) -> None:
+    page, _ = view
+    if not AXE.exists():
+        pytest.fail(f"there is no {AXE}: run npm ci in {MODULES.parent}")
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
+    found = page.evaluate(RUN_AXE, TAGS)
+    assert not found, "\n".join(found)
+
+
+def test_all_that_scrolls_takes_the_focus(view: tuple[Page, str]) -> None:
+    page, _ = view
+    stuck = page.evaluate(STUCK)
+    page.evaluate("document.activeElement.blur()")
+    assert not stuck, "\n".join(stuck)
+
+
+def test_one_version_of_each_figure_is_shown(view: tuple[Page, str]) -> None:
+    page, name = view
+    assert page.evaluate(UNFIT, name.rpartition("-")[2]) == [0]
+
+
+def test_its_picture_is_taken(view: tuple[Page, str]) -> None:
+    """For a person to look at: a machine does not see what is ugly."""
+    page, name = view
+    path = SHOTS / f"{name}.png"
+    page.screenshot(path=path, full_page=True)
+    assert path.stat().st_size
