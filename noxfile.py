@@ -142,14 +142,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite, and compare the figures with their pictures."""
-    install(session, "tests", "docs")
+    install(session, "tests", "docs", "experiment")
     session.run("pytest", "--mpl", *session.posargs)
 
 
 @nox.session(default=False)
 def tests_latest(session: nox.Session) -> None:
     """Run the test suite on the newest releases of everything."""
-    install(session, "tests", "docs", pins=None)
+    install(session, "tests", "docs", "experiment", pins=None)
     session.run("pytest", *session.posargs)
 
 
@@ -228,6 +228,13 @@ def bench(session: nox.Session) -> None:
     install(session)
     threads = {"OMP_NUM_THREADS": None, "MKL_NUM_THREADS": None}
     session.run("python", "tests/bench.py", env=threads)
+
+
+@nox.session(default=False)
+def experiment(session: nox.Session) -> None:
+    """Train on Fashion-MNIST with and without smoothing; ``-- FOLDER`` has its files."""
+    install(session, "experiment")
+    session.run("python", "-m", "tests.experiment", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,0 +1,238 @@
+"""The data, the network, and a run: what decides the logits, and nothing else.
+
+A run is kept under a name that holds a hash of this file, so a change here trains anew.
+"""
+
+import gzip
+import hashlib
+import itertools
+import math
+import struct
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from label_smoothing import convert_smoothing
+
+CODE = Path(__file__).read_text("utf-8")
+CLASSES, HELD_OUT, FEW = 10, 10_000, 5_000
+IMBALANCE = 100  # the commonest class has this many times the images of the rarest
+BATCH, RATE = 256, 6e-3
+EPOCHS = {"all": 3, "few": 20, "unbalanced": 6}
+TEACHER, STUDENT = 8, 4  # channels of the first layer
+FILES = [
+    f"{part}-{kind}-ubyte"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3", "labels-idx1")
+]
+MISSING = """there is no {file} in {folder}.
+Fashion-MNIST is four files in IDX format, packed with gzip or not. On Debian and Ubuntu:
+    apt-get install dataset-fashion-mnist
+Elsewhere take them from github.com/zalandoresearch/fashion-mnist and give their folder:
+    nox -s experiment -- FOLDER"""
+
+
+class DataError(Exception):
+    """The data set is not there, or is not what its format says."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a network is trained; with a seed it is a run."""
+
+    smoothing: float = 0.0
+    convention: str = "uniform"
+    images: str = "all"
+    noise: float = 0.0
+    weights: str = "none"
+    width: int = TEACHER
+    teacher: float | None = None  # the smoothing that its teacher was trained with
+    temperature: float = 1.0  # of the distillation
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images and labels: to train on, to fit a temperature on, to measure on."""
+
+    train: tuple[torch.Tensor, torch.Tensor]
+    held_out: tuple[torch.Tensor, torch.Tensor]
+    test: tuple[torch.Tensor, torch.Tensor]
+
+
+def read_idx(path):
+    """Return the tensor of bytes in a file of the IDX format."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} cannot be unpacked: {error}") from error
+    magic = content[:4]
+    if magic[:3] != b"\0\0\x08" or len(content) < 4 * (1 + magic[-1]):
+        raise DataError(f"{path} is not an IDX file of bytes")
+    shape = struct.unpack_from(f">{magic[-1]}I", content, 4)
+    body = content[4 * (1 + len(shape)) :]
+    if len(body) != math.prod(shape):
+        raise DataError(f"{path} should hold {shape} bytes and holds {len(body)}")
+    return torch.frombuffer(bytearray(body), dtype=torch.uint8).reshape(shape)
+
+
+def load(folder, held_out=HELD_OUT):
+    """Read the data set, and hold out a part of what it has for training."""
+    found = []
+    for file in FILES:
+        paths = [Path(folder, file + end) for end in (".gz", "")]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
+            raise DataError(MISSING.format(file=file, folder=folder))
+        found.append(read_idx(path))
+    for part in (found[:2], found[2:]):
+        if len(part[0]) != len(part[1]):
+            counts = f"{len(part[0])} images and {len(part[1])} labels"
+            raise DataError(f"a part of the data in {folder} has {counts}")
+    images, labels = found[:2]
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    inner, outer = order[held_out:], order[:held_out]
+    mean, std = (f(images[inner] / 255) for f in (torch.mean, torch.std))
+
+    def prepared(images, labels):
+        x = ((images / 255 - mean) / std)[:, None]
+        return x.contiguous(memory_format=torch.channels_last), labels.long()
+
+    return Data(
+        train=prepared(images[inner], labels[inner]),
+        held_out=prepared(images[outer], labels[outer]),
+        test=prepared(*found[2:]),
+    )
+
+
+def choose(images, labels):
+    """Return which of the images to train on."""
+    if images == "few":
+        return torch.arange(FEW)
+    if images == "all":
+        return torch.arange(len(labels))
+    most = labels.bincount().min()
+    return torch.cat(
+        [
+            (labels == k).nonzero()[
+                : round(float(most) * IMBALANCE ** (-k / (CLASSES - 1))), 0
+            ]
+            for k in range(CLASSES)
+        ]
+    )
+
+
+def add_noise(labels, rate, generator):
+    """Give a share of the labels another class, each of the others as likely."""
+    wrong = torch.rand(len(labels), generator=generator) < rate
+    shift = torch.randint(1, CLASSES, labels.shape, generator=generator)
+    return torch.where(wrong, (labels + shift) % CLASSES, labels)
+
+
+def network(width):
+    """Return three convolutions, each of which halves the image, and two layers."""
+    layers, channels = [], (1, width, 2 * width, 4 * width)
+    for before, after in itertools.pairwise(channels):
+        layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.ReLU()]
+    layers += [nn.Flatten(), nn.Linear(64 * width, 128), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Linear(128, CLASSES))
+    return model.to(memory_format=torch.channels_last)
+
+
+def loss_of(setting, weight):
+    """Return the loss of a setting: of logits and what they are to learn."""
+    if setting.teacher is not None:
+        t = setting.temperature
+
+        def distil(z, v):
+            q = (v / t).softmax(1)
+            return t**2 * F.kl_div((z / t).log_softmax(1), q, reduction="batchmean")
+
+        return distil
+    smoothing = convert_smoothing(
+        setting.smoothing, CLASSES, setting.convention, "uniform"
+    )
+    if setting.weights == "rows":
+
+        def weigh_rows(z, y):
+            rows = F.cross_entropy(z, y, reduction="none", label_smoothing=smoothing)
+            return (weight[y] * rows).sum() / weight[y].sum()
+
+        return weigh_rows
+    weight = weight if setting.weights == "torch" else None
+    return lambda z, y: F.cross_entropy(z, y, weight, label_smoothing=smoothing)
+
+
+def train(setting, seed, data, teacher=None, progress=lambda images: None):
+    """Train a network, and return its state and its logits."""
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(seed)
+    model = network(setting.width)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = choose(setting.images, data.train[1])
+    x, y = data.train[0][chosen], data.train[1][chosen]
+    weight = len(y) / y.bincount(minlength=CLASSES)
+    learnt = add_noise(y, setting.noise, generator)
+    if teacher is not None:
+        learnt = logits_of(teacher, x)
+    loss = loss_of(setting, weight)
+    batches = math.ceil(len(x) / BATCH)
+    steps = EPOCHS[setting.images] * batches
+    optimizer = torch.optim.Adam(model.parameters(), RATE, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: 1 - n / steps)
+    for _ in range(EPOCHS[setting.images]):
+        for rows in torch.randperm(len(x), generator=generator).split(BATCH):
+            optimizer.zero_grad()
+            loss(model(x[rows]), learnt[rows]).backward()
+            optimizer.step()
+            schedule.step()
+            progress(len(rows))
+    return {
+        "state": model.state_dict(),
+        "held out": logits_of(model, data.held_out[0]),
+        "test": logits_of(model, data.test[0]),
+    }
+
+
+@torch.no_grad()
+def logits_of(model, x):
+    return torch.cat([model(part) for part in x.split(1000)])
+
+
+def images_seen(setting, data):
+    """Return how many images a run trains on, each as often as it is seen."""
+    return EPOCHS[setting.images] * len(choose(setting.images, data.train[1]))
+
+
+class Runs:
+    """Runs that are trained once, and kept in a folder."""
+
+    def __init__(self, folder, data, progress=lambda images: None):
+        self.folder, self.data, self.progress = folder, data, progress
+
+    def path(self, setting, seed):
+        what = repr((asdict(setting), seed, torch.__version__, CODE))
+        return self.folder / f"{hashlib.sha256(what.encode()).hexdigest()[:20]}.pt"
+
+    def train(self, setting, seed):
+        teacher = None
+        if setting.teacher is not None:
+            taught = self.get(Setting(smoothing=setting.teacher), seed)
+            teacher = network(TEACHER)
+            teacher.load_state_dict(taught["state"])
+        return train(setting, seed, self.data, teacher, self.progress)
+
+    def get(self, setting, seed):
+        path = self.path(setting, seed)
+        if not path.exists():
+            found = self.train(setting, seed)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # A run that is killed while it writes must not pass for one that has ended.
+            torch.save(found, unfinished := path.with_suffix(".part"))
+            unfinished.replace(path)
+        return torch.load(path)
