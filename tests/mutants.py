@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 
 PICTURES = "--mpl tests/test_pictures.py tests/test_figures.py"
 FIGURES = (
-    "cells checks conventions curves distributions gather limits pipelines "
-    "style terms times weights"
+    "cells checks conventions curves distributions gather intervals limits pipelines "
+    "style terms times trained weights"
 )
 MODULES = {
     **{f"figures/_{name}": PICTURES for name in FIGURES.split()},

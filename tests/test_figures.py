@@ -2,6 +2,7 @@ import ast
 import inspect
 import io
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from label_smoothing import dirac_delta, figures, smooth, uniform
 from label_smoothing.__main__ import logits, target
@@ -27,6 +29,13 @@ ZEROS = torch.tensor([0, 0.2, 0.7, 0.1, 0])
 PADLESS = torch.tensor([0, 0.1, 0.7, 0.1, 0.1])
 LOG_PROBS = logits.log_softmax(1)
 TIMED = {"shape": (2, 10), "seconds": {"floor": [2, 1, 3], "ours": [3, 2, 4]}}
+SURE = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.6, 0.4], [0.5, 0.5]]).log()
+CROSS = torch.cat((torch.eye(3), 2 * torch.eye(3)))
+THREE = torch.arange(3).repeat(2)
+MEANS = {
+    "a": {"mean": 0.5, "low": 0.4, "high": 0.7},
+    "b": {"mean": -0.1, "low": -0.3, "high": 0.1},
+}
 SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
 
 
@@ -226,6 +235,26 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "against K, from 10 to 20, with N = 2.",
         ),
         (lambda: figures.peak({"ours": 1, "torch": 3}), "F.cross_entropy 3.00."),
+        (
+            lambda: figures.reliability(SURE, torch.tensor([0, 0, 0, 1]), 2),
+            "of 4 rows in 2 bins. Right are 0.750 of the rows, the mean confidence is "
+            "0.650, and the expected calibration error 0.350.",
+        ),
+        (
+            lambda: figures.clusters(CROSS, THREE, torch.eye(3), (0, 1, 2)),
+            "6 points on the plane through the templates of the classes 0, 1 and 2. A "
+            "point is 0.192 as far from the centre of its class as the centres are",
+        ),
+        (
+            lambda: figures.gaps(10 * CROSS, THREE, 0.1),
+            "of 6 rows, from 10.0000 to 20.0000, and a line at the best gap for ε = "
+            "0.1, 3.3322. The mean gap is 15.0000.",
+        ),
+        (
+            lambda: figures.intervals(MEANS, "error", 5),
+            "Means of 5 runs with their intervals: error. a: 0.5, from 0.4 to 0.7; b: "
+            "-0.1, from -0.3 to 0.1.",
+        ),
         (figures.palette, "The colours of δ, u, q', p."),
     ],
 )
@@ -332,6 +361,26 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
         (lambda: figures.growth([TIMED, TIMED], 2), "dim must be 0 or 1, got 2"),
         (lambda: figures.growth([TIMED], 1), "two cases or more to draw, got 1"),
         (lambda: figures.peak({}), r"there must be sizes to draw, got \{\}"),
+        (lambda: figures.intervals({}, "error", 5), r"there must be rows to draw, got"),
+        (lambda: figures.reliability(logits, target, 0), "bins must be a positive int"),
+        (
+            lambda: figures.reliability(logits, target[:2]),
+            r"logits and target must have shapes \(N, K\) and \(N,\), got",
+        ),
+        (
+            lambda: figures.clusters(CROSS, THREE[:2], torch.eye(3), [0, 1, 2]),
+            r"features and target must have shapes \(N, D\) and \(N,\), got",
+        ),
+        (
+            lambda: figures.clusters(CROSS, THREE, torch.eye(3), [0, 1]),
+            r"there must be three classes to draw, got \[0, 1\]",
+        ),
+        (
+            lambda: figures.clusters(CROSS, THREE % 2, torch.eye(3), [0, 1, 2]),
+            "class 2 has no rows to draw",
+        ),
+        (lambda: figures.gaps(logits, target, 0.0), "smoothing must satisfy 0 <"),
+        (lambda: figures.gaps(logits, target[:1], 0.1), "logits and target must have"),
         (lambda: figures.floor(2.0, 0.3), "num_classes must be an int .* got 2.0"),
         (lambda: figures.gather(CUBE[None], 0, CUBE[None] * 0), "at most 3 dimensions"),
         (
@@ -896,6 +945,64 @@ def test_softmax_along_both_dimensions_is_shown() -> None:
         for probs in (right, wrong)
         for number in four(probs[labels, steps][labels.argsort()])
     ]
+
+
+def test_the_bars_of_the_reliability_are_what_is_right() -> None:
+    (ax,) = figures.reliability(SURE, torch.tensor([0, 0, 0, 1]), 2).axes
+    bars = [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in ax.patches]
+    assert bars == [(0.25, 0.0), (0.75, 1.0)]  # a confidence of 0.5 is in the lower bin
+    (low,), (zero,) = curve(ax, 0)
+    (high,), (one,) = curve(ax, 1)
+    assert (float(low), float(zero), float(one)) == (0.5, 0.0, 1.0)
+    assert float(high) == pytest.approx(0.7)
+    sizes = [ax.lines[n].get_markersize() for n in (0, 1)]
+    assert sizes == [10, pytest.approx(4 + 12 * 0.75**0.5)]
+    x, y = curve(ax, 2)
+    assert x.tolist() == y.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("bins", [1, 15])
+def test_the_calibration_error_is_that_of_torchmetrics(bins: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = 3 * torch.randn(200, 4, generator=generator)
+    y = torch.randint(4, (200,), generator=generator)
+    error = multiclass_calibration_error(z.softmax(1), y, 4, n_bins=bins)
+    words = f"the expected calibration error {error:.3f}."
+    assert words in figures.reliability(z, y, bins).get_label()
+
+
+def test_the_clusters_keep_the_distances_on_the_plane() -> None:
+    off = 5 * torch.ones(3)  # at a right angle to the plane of the templates
+    (ax,) = figures.clusters(CROSS + off, THREE, torch.eye(3), [2, 0, 1]).axes
+    groups = [torch.stack(curve(ax, n), 1) for n in range(3)]
+    assert [text.get_text() for text in ax.get_legend().texts] == ["2", "0", "1"]
+    for one, other in itertools.combinations(groups, 2):
+        apart = (one - other).norm(dim=1)
+        torch.testing.assert_close(apart, torch.tensor([2.0, 8.0]).sqrt().double())
+    # The second template lies to the right of the first, the third above both.
+    assert float(groups[1][0, 0]) > float(groups[0][0, 0])
+    assert float(groups[2][0, 1]) > float(groups[0][0, 1])
+
+
+def test_the_gaps_are_counted_and_the_best_one_is_marked() -> None:
+    (ax,) = figures.gaps(10 * CROSS, THREE, 0.1).axes
+    bars = [bar for bar in rectangles(ax) if bar.get_height()]
+    assert [bar.get_height() for bar in bars] == [3, 3]
+    (x, _), _ = curve(ax, 0)
+    assert float(x) == pytest.approx(math.log(3 * 0.9 / 0.1 + 1))
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_an_interval_reaches_from_end_to_end(*, zero: bool) -> None:
+    (ax,) = figures.intervals(MEANS, "error", 5, zero=zero).axes
+    for n, row in enumerate(MEANS.values()):
+        x, y = curve(ax, 2 * n)
+        assert (x.tolist(), y.tolist()) == ([row["low"], row["high"]], [n, n])
+        (x,), (y,) = curve(ax, 2 * n + 1)
+        assert (float(x), float(y)) == (row["mean"], n)
+    assert len(ax.lines) == 4 + zero
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(MEANS)
+    assert ax.get_xlabel() == "error, $n = 5$"
 
 
 def test_the_palette_shows_each_colour_once() -> None:

@@ -23,6 +23,13 @@ TIMED = [
     {"shape": (2, k), "seconds": {n: (k * s, k * s / 1.2, k * s * 2) for n, s in SECONDS}}
     for k in (100, 1000, 4000)
 ]
+# Rows of four classes, each of which is strewn around its template.
+CLASS = torch.arange(40) % 4
+SPREAD = 2 * torch.eye(4)[CLASS] + torch.arange(160).reshape(40, 4).mul(7).sin()
+MEANS = {
+    "ε = 0": {"mean": 0.5, "low": 0.4, "high": 0.7},
+    "ε = 0.1": {"mean": -0.1, "low": -0.3, "high": 0.1},
+}
 CASES = {
     "targets": lambda: figures.targets(target[0], 5, 0.3),
     "targets_prior": lambda: figures.targets(target[2], 2, 0.1, torch.tensor([0.2, 0.8])),
@@ -79,6 +86,12 @@ CASES = {
     "times_of_torch": lambda: figures.times(TIMED[:1], ["ours"], "torch"),
     "growth": lambda: figures.growth(TIMED, dim=1),
     "peak": lambda: figures.peak({"compiled": 2.0, "ours": 1.0, "torch": 3.0}),
+    "reliability": lambda: figures.reliability(SPREAD, CLASS),
+    "reliability_of_5": lambda: figures.reliability(SPREAD, CLASS, 5),
+    "clusters": lambda: figures.clusters(SPREAD, CLASS, torch.eye(4), [0, 1, 3]),
+    "gaps": lambda: figures.gaps(SPREAD, CLASS, 0.1),
+    "intervals": lambda: figures.intervals(MEANS, "error", 5),
+    "intervals_zero": lambda: figures.intervals(MEANS, "difference", 5, zero=True),
     "palette": lambda: figures.palette(),
 }
 

@@ -24,6 +24,7 @@ from label_smoothing.figures._distributions import (
     weighted_target,
 )
 from label_smoothing.figures._gather import gather
+from label_smoothing.figures._intervals import intervals
 from label_smoothing.figures._limits import excess, masked
 from label_smoothing.figures._pipelines import (
     class_dimension,
@@ -43,6 +44,7 @@ from label_smoothing.figures._style import (
 )
 from label_smoothing.figures._terms import loss_terms, padding
 from label_smoothing.figures._times import growth, peak, times
+from label_smoothing.figures._trained import clusters, gaps, reliability
 from label_smoothing.figures._weights import weight_flip
 
 __all__ = [  # noqa: RUF022  in the order of the reference
@@ -77,5 +79,9 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "times",
     "growth",
     "peak",
+    "reliability",
+    "clusters",
+    "gaps",
+    "intervals",
     "palette",
 ]
