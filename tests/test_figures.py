@@ -992,15 +992,13 @@ def test_the_gaps_are_counted_and_the_best_one_is_marked() -> None:
     assert float(x) == pytest.approx(math.log(3 * 0.9 / 0.1 + 1))
 
 
-@pytest.mark.parametrize("zero", [False, True])
-def test_an_interval_reaches_from_end_to_end(*, zero: bool) -> None:
-    (ax,) = figures.intervals(MEANS, "error", 5, zero=zero).axes
+def test_an_interval_reaches_from_end_to_end() -> None:
+    (ax,) = figures.intervals(MEANS, "error", 5).axes
     for n, row in enumerate(MEANS.values()):
         x, y = curve(ax, 2 * n)
         assert (x.tolist(), y.tolist()) == ([row["low"], row["high"]], [n, n])
         (x,), (y,) = curve(ax, 2 * n + 1)
         assert (float(x), float(y)) == (row["mean"], n)
-    assert len(ax.lines) == 4 + zero
     assert [label.get_text() for label in ax.get_yticklabels()] == list(MEANS)
     assert ax.get_xlabel() == "error, $n = 5$"
 

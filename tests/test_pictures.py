@@ -91,7 +91,6 @@ CASES = {
     "clusters": lambda: figures.clusters(SPREAD, CLASS, torch.eye(4), [0, 1, 3]),
     "gaps": lambda: figures.gaps(SPREAD, CLASS, 0.1),
     "intervals": lambda: figures.intervals(MEANS, "error", 5),
-    "intervals_zero": lambda: figures.intervals(MEANS, "difference", 5, zero=True),
     "palette": lambda: figures.palette(),
 }
 

@@ -11,14 +11,48 @@ import torch.nn.functional as F
 import label_smoothing
 from label_smoothing import __main__ as example
 
-# What `nox -s bench` and `nox -s rosetta` have measured.
-BENCH, ROSETTA = (
+# What `nox -s bench`, `nox -s experiment` and `nox -s rosetta` have measured.
+BENCH, EXPERIMENT, ROSETTA = (
     json.loads((Path(__file__).parents[1] / name).read_text("utf-8"))
-    for name in ("bench.json", "rosetta.json")
+    for name in ("bench.json", "experiment.json", "rosetta.json")
 )
+
+
+def measured(setting, figure):
+    """Return the mean over the seeds, and the ends of its interval."""
+    return list(EXPERIMENT["settings"][setting]["figures"][figure].values())[:3]
+
+
+def points(setting, figure):
+    """Return the difference to what a setting is compared with, in points of percent."""
+    row = EXPERIMENT["settings"][setting]["difference"][figure]
+    return [100 * value for value in row.values()]
+
+
+def by_smoothing(group, figure):
+    """Return what was measured at each smoothing, of the settings of a group."""
+    return {
+        f"ε = {row['setting']['smoothing']:g}": row["figures"][figure]
+        for name, row in EXPERIMENT["settings"].items()
+        if name.rpartition(" ")[0] == group
+    }
+
+
+def of_settings(figure, **settings):
+    """Return what was measured of some settings, each under another name."""
+    return {
+        name.replace("_", " "): EXPERIMENT["settings"][setting]["figures"][figure]
+        for name, setting in settings.items()
+    }
+
 
 NAMES = {
     "bench": BENCH,
+    "experiment": EXPERIMENT,
+    "measured": measured,
+    "points": points,
+    "by_smoothing": by_smoothing,
+    "of_settings": of_settings,
     # The package has the function under the name of this module.
     "one_pass": importlib.import_module("label_smoothing.cross_entropy"),
     "rosetta": ROSETTA,

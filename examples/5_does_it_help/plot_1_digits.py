@@ -2,8 +2,8 @@
 Digits, with smoothing and without
 ==================================
 
-A small network learns to read handwritten digits, each time with another smoothing. It
-gets no worse at reading, and worse at telling how sure it is.
+A small network learns to read handwritten digits, each time with another smoothing. With
+it the network reads better, and is worse at telling how sure it is.
 """
 
 import matplotlib.pyplot as plt
@@ -61,7 +61,8 @@ figure = figures.reliability(models[0.1][0](x[test]), y[test])
 
 # %%
 # One network proves little. Here are the means over the seeds, with the interval of
-# Student's t at a level of 95 %, for what is right and for the calibration error.
+# Student's t around them, up to its :given:`0.975 := t.ppf(0.975` quantile: of what is
+# right, and of the calibration error.
 
 
 def interval(values):
@@ -86,13 +87,13 @@ for e in smoothings:
     )
 for name in right:
     print(
-        f"{name:8}  right {right[name]['mean']:.3f}  error {error[name]['mean']:.3f}, "
-        f"from {error[name]['low']:.3f} to {error[name]['high']:.3f}"
+        f"{name:8}  right {right[name]['low']:.3f} to {right[name]['high']:.3f}, "
+        f"error {error[name]['low']:.3f} to {error[name]['high']:.3f}"
     )
 figure = figures.intervals(right, "share right", len(seeds))
 
 # %%
-# The error grows with the smoothing, and no interval meets the next.
+# The error grows with the smoothing, and no interval meets another.
 
 figure = figures.intervals(error, "expected calibration error", len(seeds))
 

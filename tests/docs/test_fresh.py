@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = (
     "noxfile.py", "pyproject.toml", "src", "docs/conf.py", "docs/_ext", "docs/_static",
     "docs/_templates", "docs/inventories", "docs/references.bib", "docs/bench.json",
-    "docs/rosetta.json",
+    "docs/experiment.json", "docs/rosetta.json",
 )  # fmt: skip
 CODE = "from label_smoothing import uniform\nprint(uniform(5))"
 PAGES = {

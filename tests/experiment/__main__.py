@@ -215,6 +215,7 @@ def main(folder):
             row.images: images_seen(row, data) // EPOCHS[row.images]
             for row in SETTINGS.values()
         },
+        "epochs": EPOCHS,
         "held out": len(data.held_out[1]),
         "tested on": len(data.test[1]),
         "repeated": REPEATED,

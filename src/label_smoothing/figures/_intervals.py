@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from label_smoothing.figures._style import (
     COLOURS,
     INK,
-    LINE,
     WIDTH,
     finish,
     note,
@@ -18,9 +17,7 @@ from label_smoothing.figures._style import (
 
 
 @styled
-def intervals(
-    rows: Mapping[str, Mapping[str, float]], name: str, count: int, zero: bool = False
-) -> Figure:
+def intervals(rows: Mapping[str, Mapping[str, float]], name: str, count: int) -> Figure:
     """Draw what was measured of some settings: a mean each, and its interval.
 
     Parameters
@@ -32,8 +29,6 @@ def intervals(
         What was measured.
     count : int
         How many runs each mean is of.
-    zero : bool, default: False
-        Whether to show zero, where no difference is.
 
     Returns
     -------
@@ -66,8 +61,6 @@ def intervals(
         ax.plot(mean, y, "o", color=COLOURS["p"], ms=6)
         note(ax, short(mean), (mean, y), (0, 5), INK, ha="center", fontsize=10)
         said.append(f"{setting}: {short(mean)}, from {short(low)} to {short(high)}")
-    if zero:
-        ax.axvline(0, color=LINE, lw=1.5, zorder=0)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set(ylim=(len(rows) - 0.5, -0.8), xlabel=f"{name}, $n = {count}$")
     ax.spines["left"].set_visible(False)

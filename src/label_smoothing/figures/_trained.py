@@ -106,8 +106,8 @@ def clusters(
 ) -> Figure:
     """Draw the last hidden layer on the plane through the templates of three classes.
 
-    The template of a class is its row in the weight of the last layer, as in figure 1
-    of :cite:t:`muller2019`.
+    The template of a class is its row in the weight of the last layer, and the drawing
+    is that of :cite:t:`muller2019`.
 
     Parameters
     ----------
