@@ -101,7 +101,7 @@ figure = figures.intervals(error, "expected calibration error", len(seeds))
 # Clusters
 # --------
 # What the last layer gets, on the plane through the templates of three classes, as
-# :cite:t:`muller2019` draw it. **With smoothing each class draws together.**
+# :cite:t:`muller2019` draw it, for the first seed.
 
 
 def draw(smoothing):
@@ -113,11 +113,30 @@ def draw(smoothing):
 figure = draw(0.0)
 
 # %%
-# The same with smoothing:
+# **With much smoothing each class draws together.**
 
 figure = draw(0.2)
 
 # %%
+# And for all classes, in all dimensions and over all seeds: how far a point is from the
+# centre of its class, by the distance from centre to centre.
+
+
+def width(model):
+    """Return how wide the clusters of the test images are."""
+    features = model[:-1](x[test])
+    centres = torch.stack([features[y[test] == k].mean(0) for k in range(10)])
+    return (features - centres[y[test]]).norm(dim=1).mean() / torch.pdist(centres).mean()
+
+
+for e in smoothings:
+    widths = interval([width(model) for model in models[e]])
+    print(f"{f'ε = {e}':8}  {widths['low']:.3f} to {widths['high']:.3f}")
+
+# %%
+# The clusters tighten as the smoothing grows. The least of it makes no difference that
+# the seeds could tell.
+#
 # Logit gaps
 # ----------
 # The smoothed loss is least where the true logit leads the others by

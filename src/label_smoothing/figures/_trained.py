@@ -86,7 +86,8 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
         part = float(rows.sum()) / len(target)
         error += part * abs(share - mean)
         ax.bar((n + 0.5) / bins, share, 0.9 / bins, color=COLOURS["p"], alpha=0.35)
-        ax.plot(mean, share, "o", color=COLOURS["p"], ms=4 + 12 * part**0.5, zorder=3)
+        size = 4 + 12 * part**0.5
+        ax.plot(mean, share, "o", color=COLOURS["p"], ms=size, zorder=3, clip_on=False)
     ax.plot([0, 1], [0, 1], color=LINE, lw=1.5, zorder=0)
     accuracy, mean = float(right.mean()), float(confidence.mean())
     words = f"$N = {len(target)}$\nright {accuracy:.3f}\nconfidence {mean:.3f}"
@@ -225,8 +226,9 @@ def gaps(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
     ax.hist(gap, bins=40, color=COLOURS["p"])
     ax.axvline(best, color=COLOURS["q'"], lw=2)
-    top = ax.get_ylim()[1]
+    top = 1.15 * ax.get_ylim()[1]  # room for the number, above the bars
     note(ax, f"${best:.4f}$", (best, top), (5, -12), COLOURS["q'"])
+    ax.set_ylim(top=top)
     ax.set(xlabel=r"$z_y - $ mean of the other $z_k$", ylabel=f"rows of {len(gap)}")
     return finish(
         figure,
