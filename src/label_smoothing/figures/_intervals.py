@@ -63,6 +63,7 @@ def intervals(rows: Mapping[str, Mapping[str, float]], name: str, count: int) ->
         said.append(f"{setting}: {short(mean)}, from {short(low)} to {short(high)}")
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set(ylim=(len(rows) - 0.5, -0.8), xlabel=f"{name}, $n = {count}$")
+    ax.locator_params(axis="x", nbins=6)  # more would meet each other
     ax.spines["left"].set_visible(False)
     ax.tick_params(left=False)
     return finish(
