@@ -259,9 +259,9 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
 
 def test_the_risk_is_that_of_the_most_confident() -> None:
     confidence = torch.tensor([0.9, 0.2, 0.8, 0.1])
-    right = torch.tensor([True, False, False, True])
+    right = torch.tensor([True, False, True, False])
     risks = [float(experiment.risk(confidence, right, c)) for c in (0.25, 0.5, 0.75, 1)]
-    assert risks == pytest.approx([0, 1 / 2, 2 / 3, 1 / 2])
+    assert risks == pytest.approx([0, 0, 1 / 3, 1 / 2])
 
 
 def test_the_auroc_of_a_logit_does_not_hang_on_its_size(runs: Runs) -> None:
@@ -316,3 +316,15 @@ def test_means_intervals_and_differences_follow_from_the_seeds() -> None:
                 pairs = zip(values, base, strict=True)
                 expected = experiment.spread([one - other for one, other in pairs])
                 assert row["difference"][name] == expected
+
+
+def test_the_file_is_what_is_made_of_its_figures() -> None:
+    figures = {
+        name: [
+            {figure: found["seeds"][seed] for figure, found in row["figures"].items()}
+            for seed in experiment.SEEDS
+        ]
+        for name, row in RECORD["settings"].items()
+    }
+    made = json.loads(json.dumps(experiment.summary(figures)))
+    assert made == RECORD["settings"]
