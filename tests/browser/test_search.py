@@ -50,7 +50,7 @@ FOUND = {
     "segmentation": "guides/shapes",
     "audit": "guides/audit",
     "Expected target size": "reference/errors",
-    "calibration": "reference/bibliography",
+    "calibration": "learn/does_it_help",
     "notation": "reference/notation",
     "install": "index",
 }
