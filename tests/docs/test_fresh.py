@@ -11,6 +11,7 @@ COPIED = (
     "noxfile.py", "pyproject.toml", "src", "docs/conf.py", "docs/_ext", "docs/_static",
     "docs/_templates", "docs/inventories", "docs/references.bib", "docs/bench.json",
     "docs/experiment.json", "docs/lighthouse.json", "docs/rosetta.json",
+    "docs/search_scorer.js",
 )  # fmt: skip
 CODE = "from label_smoothing import uniform\nprint(uniform(5))"
 PAGES = {
