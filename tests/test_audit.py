@@ -504,13 +504,16 @@ def test_smoothing_that_is_taken_for_none_or_accepted() -> None:
 
 
 def test_argument_that_smooths_nothing() -> None:
-    def ignores(z: Tensor, y: Tensor, smoothing: float, alpha: float, n: int) -> Tensor:
+    def ignores(
+        z: Tensor, y: Tensor, smoothing: float, alpha: float, bias: float, n: int
+    ) -> Tensor:
         return loss(z, y)
 
-    report = audit(ignores, 5, smoothing=0.1, alpha=1.0, n=0)
+    report = audit(ignores, 5, smoothing=0.1, alpha=1.0, bias=-0.1, n=0)
     assert report.suspicious == ("smoothing=0.1 smooths nothing",)
     assert (report.true, report.other, report.torch_smoothing) == (1, 0, 0)
     assert report.needed == {}
+    assert audit(ignores, 5, smoothing=0.0, alpha=0.0, bias=0.0, n=0).suspicious == ()
 
 
 def test_sign_that_is_wrong() -> None:
@@ -547,6 +550,7 @@ def test_target_that_is_no_distribution(smoothing: float, words: tuple[str]) -> 
     assert report.floor is None
     assert report.torch_smoothing is None
     assert report.needed == {}
+    assert report.padding == ()
 
 
 @pytest.mark.parametrize(("smoothing", "said"), [(1.0, True), (0.99, False)])
@@ -554,6 +558,27 @@ def test_target_that_says_nothing(smoothing: float, said: bool) -> None:
     report = audit(F.cross_entropy, 5, label_smoothing=smoothing)
     words = "rows of class 0, 1, 2, 3, 4 train as much towards another class"
     assert (words in report.suspicious) == said
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_target_that_gives_the_true_class_nothing(dtype: torch.dtype) -> None:
+    report = audit(lambda z, y: loss(z.to(dtype), y, 1.0, "others", careful=False), 5)
+    assert report.true == pytest.approx(0, abs=1e-7)
+    assert report.other == pytest.approx(0.25)
+    words = "rows of class 0, 1, 2, 3, 4 train towards another class"
+    assert report.suspicious[0] == words
+    assert not any("differs" in words for words in report.suspicious)
+
+
+def test_little_that_differs_between_classes() -> None:
+    def prior(z: Tensor, y: Tensor) -> Tensor:
+        u = torch.linspace(0.5, 1.5, 1000, dtype=z.dtype) / 1000
+        return 0.99 * F.cross_entropy(z, y) - 0.01 * (z.log_softmax(1) @ u).mean()
+
+    report = audit(prior, 1000)
+    assert report.other is None
+    words = "the target differs between classes, as with weights or a prior"
+    assert words in report.suspicious
 
 
 def test_one_other_class_is_as_much_as_the_true_one() -> None:
@@ -647,6 +672,16 @@ def test_loss_with_classes_last_is_right() -> None:
             assert audit(right, num_classes, reduction=reduction).suspicious == ()
 
 
+def test_loss_with_classes_in_dimension_zero_is_wrong() -> None:
+    def first(z: Tensor, y: Tensor) -> Tensor:
+        if z.dim() == 2:
+            return F.cross_entropy(z, y)
+        return F.cross_entropy(z.movedim(0, -1).reshape(-1, 2), y.flatten())
+
+    words = "logits (2, 2, 3) with target (2, 3) give "
+    assert any(found.startswith(words) for found in audit(first, 2).suspicious)
+
+
 def test_shapes() -> None:
     def wrong(z: Tensor, y: Tensor) -> Tensor:
         more = z.dim() - 2
@@ -715,6 +750,27 @@ def test_half_precision(num_classes: int, rows: int) -> None:
     assert words == (f"{rows} rows of zeros in float16 give inf, in float32 {least:.4g}")
 
 
+def test_half_precision_of_the_rows_that_count() -> None:
+    report = audit(
+        F.cross_entropy, 5, label_smoothing=0.1, ignore_index=0, reduction="sum"
+    )
+    assert report.suspicious == (
+        "label_smoothing=-0.1 is taken for no smoothing",
+        "26215 rows of zeros in float16 give inf, in float32 4.219e+04",
+    )
+
+
+def test_half_precision_of_log_probabilities() -> None:
+    def overflows(log_p: Tensor, y: Tensor) -> Tensor:
+        own = log_p.gather(1, y[:, None]).float().mean().to(log_p.dtype)
+        return -(own + 0.1 * log_p.sum() / log_p.numel())
+
+    report = audit(overflows, 5)
+    assert report.takes == "log-probabilities, class indices"
+    words = "26215 rows of zeros in float16 give inf, in float32 1.77"
+    assert report.suspicious == (words,)
+
+
 def test_half_precision_that_is_refused_or_overflows_everywhere() -> None:
     def refuses(z: Tensor, y: Tensor) -> Tensor:
         assert z.dtype != torch.float16
@@ -777,6 +833,28 @@ def test_loss_that_works_in_no_way(function: Callable[..., Any], first: str) -> 
     assert str(caught.value.__cause__) == first
 
 
+def test_first_error_is_the_cause() -> None:
+    dtypes = []
+
+    def fails(z: Tensor, y: Tensor) -> Tensor:
+        dtypes.append(z.dtype)
+        raise ValueError(len(dtypes))
+
+    with pytest.raises(RuntimeError, match=r"ValueError\(1\)$") as caught:
+        audit(fails, 5)
+    assert str(caught.value.__cause__).endswith("ValueError(1)")
+    assert len(dtypes) == 8
+
+
+def test_first_way_that_gives_fixed_targets_is_taken() -> None:
+    def careless(z: Tensor, y: Tensor) -> Tensor:
+        return loss(z.softmax(1) if z.dtype == torch.float64 else z, y, 0.1)
+
+    report = audit(careless, 5)
+    assert report.takes == "logits, class indices"
+    assert (report.true, report.other) == pytest.approx((0.92, 0.02))
+
+
 def in_float32(z: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
     return F.cross_entropy(z.float(), y, label_smoothing=label_smoothing)
 
@@ -785,6 +863,18 @@ def test_conventions_that_float32_cannot_tell_apart_have_no_name() -> None:
     report = audit(in_float32, 10000, label_smoothing=0.1)
     assert report.convention is None
     assert set(report.needed) >= {"uniform", "others"}
+
+
+@pytest.mark.parametrize(("part", "name"), [(11.5, "uniform"), (10.5, None)])
+def test_convention_must_fit_ten_times_better_than_the_next(
+    part: float, name: str | None
+) -> None:
+    def loss(z: Tensor, y: Tensor, smoothing: float) -> Tensor:
+        return F.cross_entropy(z, y, label_smoothing=0.1)
+
+    # Two conventions need an ε that differs by one part in K.
+    report = audit(loss, 20000, smoothing=0.1 * (1 - 1 / 20000 / part))
+    assert report.convention == name
 
 
 def test_argument_of_two_that_could_be_the_smoothing_has_no_name() -> None:

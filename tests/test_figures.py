@@ -379,6 +379,14 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
             lambda: figures.clusters(CROSS, THREE % 2, torch.eye(3), [0, 1, 2]),
             "class 2 has no rows to draw",
         ),
+        (
+            lambda: figures.clusters(CROSS, THREE // 2 * 2, torch.eye(3), [0, 1, 2]),
+            "class 1 has no rows to draw",
+        ),
+        (
+            lambda: figures.clusters(CROSS, THREE, torch.eye(3), [0, 1, 2, 0]),
+            r"there must be three classes to draw, got \[0, 1, 2, 0\]",
+        ),
         (lambda: figures.gaps(logits, target, 0.0), "smoothing must satisfy 0 <"),
         (lambda: figures.gaps(logits, target[:1], 0.1), "logits and target must have"),
         (lambda: figures.floor(2.0, 0.3), "num_classes must be an int .* got 2.0"),
@@ -664,6 +672,7 @@ def test_the_flip_is_marked_where_the_curves_cross() -> None:
     assert torch.equal(ratio > turn, other > true)
     marks = [tuple(map(float, curve(ax, n))) for n in (1, 3)]
     assert marks == [(1, pytest.approx(0.76)), (1, pytest.approx(0.06))]
+    assert not any(ax.lines[n].get_clip_on() for n in (1, 3))
 
 
 @pytest.mark.parametrize(
@@ -791,13 +800,16 @@ def test_an_excess_that_is_rounding_from_the_start_can_be_drawn() -> None:
     assert ax.get_xlim() == (0, 1)
 
 
+@pytest.mark.parametrize("num_classes", [2, 5])
 @pytest.mark.parametrize(("n", "smoothing"), [(0, 0.0), (1, 0.3)])
-def test_the_curves_of_a_masked_class_are_the_losses(n: int, smoothing: float) -> None:
-    (ax,) = figures.masked(5, 0.3).axes
+def test_the_curves_of_a_masked_class_are_the_losses(
+    n: int, smoothing: float, num_classes: int
+) -> None:
+    (ax,) = figures.masked(num_classes, 0.3).axes
     logit, drawn = curve(ax, n)
     assert [float(logit[0]), float(logit[-1])] == [0, -100]
     loss = F.cross_entropy(
-        logit[:, None] * F.one_hot(torch.tensor(3), 5),
+        logit[:, None] * F.one_hot(torch.tensor(num_classes - 1), num_classes),
         torch.zeros(len(logit)).long(),
         reduction="none",
         label_smoothing=smoothing,
@@ -955,6 +967,7 @@ def test_the_bars_of_the_reliability_are_what_is_right() -> None:
     (high,), (one,) = curve(ax, 1)
     assert (float(low), float(zero), float(one)) == (0.5, 0.0, 1.0)
     assert float(high) == pytest.approx(0.7)
+    assert not any(ax.lines[n].get_clip_on() for n in (0, 1))
     sizes = [ax.lines[n].get_markersize() for n in (0, 1)]
     assert sizes == [10, pytest.approx(4 + 12 * 0.75**0.5)]
     x, y = curve(ax, 2)
@@ -1001,6 +1014,9 @@ def test_an_interval_reaches_from_end_to_end() -> None:
         assert (float(x), float(y)) == (row["mean"], n)
     assert [label.get_text() for label in ax.get_yticklabels()] == list(MEANS)
     assert ax.get_xlabel() == "error, $n = 5$"
+    (ax,) = figures.intervals({"a": {"mean": 0.03, "low": 0, "high": 0.055}}, "", 5).axes
+    low, high = ax.get_xlim()
+    assert sum(low <= tick <= high for tick in ax.get_xticks()) == 3
 
 
 def test_the_palette_shows_each_colour_once() -> None:

@@ -59,13 +59,17 @@ def test_audits_a_loss_of_the_folder_it_runs_in(tmp_path: Path) -> None:
     assert "convention  uniform, with smoothing=0.1\n" in printed
 
 
-@pytest.mark.parametrize("last", [False, True])
+OPTION = ["--num-classes", "10"]
+ARGUMENTS = ["smoothing=0.1", "reduction=sum"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[*ARGUMENTS, *OPTION], [*OPTION, *ARGUMENTS], [*OPTION, "--", *ARGUMENTS]],
+)
 def test_arguments_come_before_or_after_the_option(
-    last: bool, capsys: pytest.CaptureFixture[str]
+    words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["smoothing=0.1", "reduction=sum"]
-    option = ["--num-classes", "10"]
-    words = [*option, *arguments] if last else [*arguments, *option]
     main(["audit", "label_smoothing.losses:LabelSmoothing", *words])
     expected = audit(losses.LabelSmoothing, 10, smoothing=0.1, reduction="sum")
     assert capsys.readouterr().out == f"{expected}\n"
@@ -95,6 +99,10 @@ def test_function(capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["torch.nn:NLLLoss", "--num-classes=5", "=sum"],
             "expected name=value, such as smoothing=0.1, got '=sum'",
+        ),
+        (
+            ["torch.nn:NLLLoss", "--num-classes=5", "-"],
+            "expected name=value, such as smoothing=0.1, got '-'",
         ),
         (
             ["torch.nn:NLLLoss", "--num-classes=5", "--smoothing=0.1"],

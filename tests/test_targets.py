@@ -24,6 +24,7 @@ from label_smoothing import (
     smooth,
     uniform,
 )
+from label_smoothing.targets import check_num_classes
 
 EXACT = {"rtol": 1e-13, "atol": 1e-13}
 
@@ -418,3 +419,8 @@ def test_rounding_of_a_prior_has_a_limit(
     prior = torch.full((num_classes,), total / num_classes, dtype=dtype)
     with pytest.raises(ValueError, match="prior must sum to 1, got a sum of"):
         smooth(torch.tensor(0), num_classes, 0.3, prior)
+
+
+def test_least_number_of_classes_is_named() -> None:
+    with pytest.raises(ValueError, match="num_classes must be at least 2, got 1"):
+        check_num_classes(1, least=2)

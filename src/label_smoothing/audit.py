@@ -260,7 +260,8 @@ def _recover(
         raise RuntimeError(
             f"loss works neither with class indices nor with probabilities: {errors[0]}"
         ) from errors[0]
-    return found[0][0], classes, found[0][1]
+    way, recovered = found[0]
+    return way, classes, recovered
 
 
 def _about_rows(way: _Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
@@ -310,7 +311,7 @@ def _about_target(
     padding = tuple(column.nonzero().flatten().tolist())
     report: dict[str, Any] = {"padding": padding}
     each = q[other & ~column]
-    if not (_near(true, true.mean().item()) and _near(each, each.mean().item(), 2e-7)):
+    if not all(_near(share, share.mean().item(), 2e-7) for share in (true, each)):
         return report
     report |= {"true": true.mean().item(), "other": each.mean().item()}
     epsilon = 1 - report["true"]
@@ -452,7 +453,7 @@ def _near(values: Tensor, expected: float, slack: float = 0) -> bool:
 def _same(result: Tensor, expected: Tensor) -> bool:
     if result.numel() != expected.numel():
         result, expected = result.sum(), expected.sum()
-    return torch.allclose(result.flatten(), expected.flatten(), rtol=NEAR, equal_nan=True)
+    return torch.allclose(result.flatten(), expected.flatten(), rtol=NEAR)
 
 
 def _listed(classes: Iterable[int]) -> str:

@@ -75,7 +75,7 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     check_positive(bins, "bins")
     confidence, predicted = logits.softmax(1).double().max(1)
     right = (predicted == target).double()
-    at = (confidence * bins).ceil().long().clamp(1, bins) - 1  # an edge is in the lower
+    at = (confidence * bins).ceil().long().clamp(max=bins) - 1  # an edge is in the lower
     error = 0.0
     figure, ax = plt.subplots(figsize=(WIDTH, 4.2), layout="constrained")
     for n in range(bins):
@@ -154,7 +154,7 @@ def clusters(
     first, second, third = weight[list(classes)].double()
     plane, triangle = torch.linalg.qr(torch.stack((second - first, third - first), 1))
     plane = plane * triangle.diagonal().sign()  # which the decomposition leaves open
-    points = (features.double() - first) @ plane
+    points = features.double() @ plane
     groups = [points[target == k] for k in classes]
     centres = [group.mean(0) for group in groups]
     near = torch.cat(
