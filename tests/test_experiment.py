@@ -274,6 +274,27 @@ def test_the_auroc_of_a_logit_does_not_hang_on_its_size(runs: Runs) -> None:
     assert "scaled ece" in experiment.measure(replace(SHORT, noise=0.0), run, runs.data)
 
 
+def test_a_calibration_error_by_chance_falls_with_the_rows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(10_000, 4, generator=generator)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    by_chance = experiment.error_by_chance(logits)
+    assert by_chance == pytest.approx(
+        experiment.calibration_error(logits, labels), rel=0.5
+    )
+    assert by_chance < experiment.error_by_chance(logits[:100]) / 5
+
+
+def test_what_is_confused_is_said_of_unbalanced_images_only(runs: Runs) -> None:
+    name = "commonest taken for rarest"
+    logits = torch.zeros(100, 10)
+    logits[:, 9] = 1
+    run = {"test": logits, "held out": logits}
+    unbalanced = Setting(images="unbalanced")
+    assert experiment.measure(unbalanced, run, runs.data)[name] == 1
+    assert name not in experiment.measure(Setting(), run, runs.data)
+
+
 def test_the_interval_is_that_of_student() -> None:
     assert experiment.spread([1, 2, 3, 4, 5]) == {
         "mean": 3,
@@ -302,20 +323,27 @@ def test_the_file_is_of_these_settings_and_seeds() -> None:
     assert RECORD["seeds"] == list(experiment.SEEDS)
     for name, row in RECORD["settings"].items():
         assert Setting(**row["setting"]) == experiment.SETTINGS[name]
-        assert row.get("against") == experiment.AGAINST.get(name)
+        assert list(row["difference"]) == list(experiment.AGAINST[name])
 
 
 def test_means_intervals_and_differences_follow_from_the_seeds() -> None:
-    for row in RECORD["settings"].values():
-        for name, figure in row["figures"].items():
-            values = figure["seeds"]
-            assert len(values) == len(experiment.SEEDS)
-            assert figure == experiment.spread(values) | {"seeds": values}
-            if "against" in row:
-                base = RECORD["settings"][row["against"]]["figures"][name]["seeds"]
-                pairs = zip(values, base, strict=True)
-                expected = experiment.spread([one - other for one, other in pairs])
-                assert row["difference"][name] == expected
+    seeds = {
+        name: {figure: found["seeds"] for figure, found in row["figures"].items()}
+        for name, row in RECORD["settings"].items()
+    }
+    for images in ("all", "few"):
+        plain = seeds[f"{images} 0.0"]
+        seeds[f"{images} scaled"] = {n: plain[f"scaled {n}"] for n in ("nll", "ece")}
+    for name, row in RECORD["settings"].items():
+        for figure in row["figures"].values():
+            assert len(figure["seeds"]) == len(experiment.SEEDS)
+            assert figure == experiment.spread(figure["seeds"]) | {
+                "seeds": figure["seeds"]
+            }
+        for other, difference in row["difference"].items():
+            for figure, found in difference.items():
+                pairs = zip(seeds[name][figure], seeds[other][figure], strict=True)
+                assert found == experiment.spread([one - base for one, base in pairs])
 
 
 def test_the_file_is_what_is_made_of_its_figures() -> None:

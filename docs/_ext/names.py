@@ -24,9 +24,9 @@ def measured(setting, figure):
     return list(EXPERIMENT["settings"][setting]["figures"][figure].values())[:3]
 
 
-def points(setting, figure):
-    """Return the difference to what a setting is compared with, in points of percent."""
-    row = EXPERIMENT["settings"][setting]["difference"][figure]
+def points(setting, figure, against):
+    """Return the difference between two settings, in points of percent."""
+    row = EXPERIMENT["settings"][setting]["difference"][against][figure]
     return [100 * value for value in row.values()]
 
 

@@ -26,8 +26,11 @@ from tqdm import tqdm
 
 from ..bench import processor
 from .train import (
+    BATCH,
     CLASSES,
     EPOCHS,
+    IMBALANCE,
+    RATE,
     STUDENT,
     DataError,
     Runs,
@@ -42,40 +45,41 @@ RECORD = ROOT / "docs" / "experiment.json"
 SEEDS = range(5)
 SMOOTHING = (0.0, 0.05, 0.1, 0.2)
 BINS, COVERAGE, LEVEL = 15, 0.8, 0.95
+FEW_LABELS = 500  # to fit a temperature on
+DRAWS = 20
 
-# The settings, and for each of them the one that it is compared with, seed by seed.
+# The settings, and for each of them those that it is compared with, seed by seed.
 SETTINGS, AGAINST = {}, {}
 
 
-def add(name, against=None, **options):
-    SETTINGS[name] = Setting(**options)
-    if against:
-        AGAINST[name] = against
+def add(name, *against, **options):
+    SETTINGS[name], AGAINST[name] = Setting(**options), against
 
 
 for images in ("all", "few"):
     for e in SMOOTHING:
-        base = f"{images} 0.0" if e else None
-        add(f"{images} {e}", base, images=images, smoothing=e)
+        base = [f"{images} 0.0"] if e else []
+        add(f"{images} {e}", *base, f"{images} scaled", images=images, smoothing=e)
 add("all 0.1 others", "all 0.1", smoothing=0.1, convention="others")
 for name, against, e, weights in (
-    ("0.0", None, 0.0, "none"),
-    ("0.0 rows", "0.0", 0.0, "rows"),
-    ("0.1", "0.0", 0.1, "none"),
-    ("0.1 rows", "0.0 rows", 0.1, "rows"),
-    ("0.1 torch", "0.1 rows", 0.1, "torch"),
+    ("0.0", (), 0.0, "none"),
+    ("0.0 rows", ("0.0",), 0.0, "rows"),
+    ("0.1", ("0.0",), 0.1, "none"),
+    ("0.1 rows", ("0.0 rows",), 0.1, "rows"),
+    ("0.1 torch", ("0.1 rows", "0.1"), 0.1, "torch"),
 ):
     options = {"images": "unbalanced", "smoothing": e, "weights": weights}
-    add(f"unbalanced {name}", against and f"unbalanced {against}", **options)
+    add(f"unbalanced {name}", *(f"unbalanced {other}" for other in against), **options)
 add("student", width=STUDENT)
 for t in (1.0, 4.0):
-    for e, base in ((0.0, "student"), (0.1, f"student 0.0 at {t}")):
+    for e in (0.0, 0.1):
+        base = [f"student 0.0 at {t}"] if e else []
         options = {"width": STUDENT, "teacher": e, "temperature": t}
-        add(f"student {e} at {t}", base, **options)
+        add(f"student {e} at {t}", *base, "student", **options)
 for noise in (0.2, 0.4):
     for e in (0.0, 0.1, 0.2):
-        base = f"noise {noise} 0.0" if e else None
-        add(f"noise {noise} {e}", base, noise=noise, smoothing=e)
+        base = [f"noise {noise} 0.0"] if e else []
+        add(f"noise {noise} {e}", *base, noise=noise, smoothing=e)
 REPEATED = ("all 0.1", "student 0.1 at 4.0", "noise 0.4 0.1")
 
 
@@ -100,6 +104,14 @@ def calibration_error(logits, labels):
     return multiclass_calibration_error(p, labels, CLASSES, n_bins=BINS, norm="l1")
 
 
+def error_by_chance(logits):
+    """Return the calibration error, on average, if labels came up as they are foretold."""
+    generator = torch.Generator().manual_seed(0)
+    p = logits.softmax(1)
+    draws = torch.multinomial(p, DRAWS, replacement=True, generator=generator)
+    return statistics.mean(calibration_error(logits, y).item() for y in draws.T)
+
+
 def risk(confidence, right, coverage):
     """Return the share of errors among the most confident part."""
     kept = confidence.argsort(descending=True, stable=True)
@@ -111,7 +123,6 @@ def measure(setting, run, data):
     logits, labels = run["test"].double(), data.test[1]
     confidence, predicted = logits.softmax(1).max(1)
     right = predicted == labels
-    recall = multiclass_accuracy(predicted, labels, CLASSES, average="none")
     figures = {
         "accuracy": right.double().mean(),
         "nll": F.cross_entropy(logits, labels),
@@ -121,15 +132,21 @@ def measure(setting, run, data):
         "auroc of probability": binary_auroc(confidence, right.long()),
         # The sigmoid that torchmetrics takes of a logit would round large ones to 1.
         "auroc of logit": binary_auroc(ranks(logits.amax(1)), right.long()),
-        "recall of commonest": recall[0],
-        "recall of rarest": recall[-1],
     }
+    if setting.images == "unbalanced":
+        recall = multiclass_accuracy(predicted, labels, CLASSES, average="none")
+        figures["recall of commonest"], figures["recall of rarest"] = recall[[0, -1]]
+        taken = predicted[labels == 0] == CLASSES - 1
+        figures["commonest taken for rarest"] = taken.double().mean()
     # The images held out are clean and balanced: known only where the others are.
     if not setting.noise and setting.images != "unbalanced":
         t = fit_temperature(run["held out"], data.held_out[1])
         figures["temperature"] = t
         figures["scaled nll"] = F.cross_entropy(logits / t, labels)
         figures["scaled ece"] = calibration_error(logits / t, labels)
+        figures["scaled ece by chance"] = error_by_chance(logits / t)
+        t = fit_temperature(run["held out"][:FEW_LABELS], data.held_out[1][:FEW_LABELS])
+        figures["ece scaled on few labels"] = calibration_error(logits / t, labels)
     return {name: round(float(figure), 4) for name, figure in figures.items()}
 
 
@@ -149,17 +166,25 @@ def spread(values):
 def summary(figures):
     """Return what is recorded of each setting, given the figures of its seeds."""
     rows = {}
+    # Networks without smoothing are compared as they are, and with a temperature.
+    scaled = {
+        f"{images} scaled": [
+            {name: found[f"scaled {name}"] for name in ("nll", "ece")}
+            for found in figures[f"{images} 0.0"]
+        ]
+        for images in ("all", "few")
+    }
     for name, setting in SETTINGS.items():
         row = {"setting": asdict(setting), "figures": {}}
         for figure in figures[name][0]:
             values = [found[figure] for found in figures[name]]
             row["figures"][figure] = {**spread(values), "seeds": values}
-        if name in AGAINST:
-            pairs = list(zip(figures[name], figures[AGAINST[name]], strict=True))
-            row["against"] = AGAINST[name]
-            row["difference"] = {
-                figure: spread([one[figure] - other[figure] for one, other in pairs])
-                for figure in row["figures"]
+        row["difference"] = {}
+        for other in AGAINST[name]:
+            pairs = list(zip(figures[name], (figures | scaled)[other], strict=True))
+            row["difference"][other] = {
+                figure: spread([one[figure] - base[figure] for one, base in pairs])
+                for figure in pairs[0][1]
             }
         rows[name] = row
     return rows
@@ -216,12 +241,20 @@ def main(folder):
             for row in SETTINGS.values()
         },
         "epochs": EPOCHS,
+        "batch": BATCH,
+        "rate": RATE,
+        "classes": CLASSES,
+        "imbalance": IMBALANCE,
+        "few labels": FEW_LABELS,
         "held out": len(data.held_out[1]),
         "tested on": len(data.test[1]),
         "repeated": REPEATED,
         "settings": summary(figures),
     }
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    # The site reads this file whenever it is built, so it is never there by half.
+    unfinished = RECORD.with_suffix(".part")
+    unfinished.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    unfinished.replace(RECORD)
 
 
 if __name__ == "__main__":
