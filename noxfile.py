@@ -270,6 +270,14 @@ def rosetta(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def frameworks(session: nox.Session) -> None:
+    """Run the guide's loops in other libraries; ``-- --record`` what they print."""
+    session.install("-c", str(PINS), "-r", "tests/frameworks.txt")
+    session.env.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    session.run("python", "-m", "tests.frameworks", *session.posargs)
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the site twice, elsewhere and at another hour: no byte may differ."""
     install_docs(session)

@@ -60,6 +60,7 @@ extensions = [
     "verified_numbers",
     "verified_readme",
     "record",
+    "ran",
     "rosetta",
     "proof",
 ]

@@ -20,7 +20,7 @@ import logging
 import multiprocessing
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -84,6 +84,8 @@ class Source:
             self.prose(0, len(text), REST)
         elif path.parts[0] == "examples":
             self.script()
+        elif path.parts[0] == "docs":
+            self.code(0, len(text))
         else:
             self.docstrings()
         self.spans.sort()
@@ -187,6 +189,8 @@ def sources(root):
     paths = [
         *(root / name for name in (*READMES, *INCLUDED, "docs/references.bib")),
         *(root / "docs").rglob("*.md"),
+        *(root / "docs" / "guides").rglob("*.py"),
+        root / "docs" / "frameworks.json",
         *(root / "examples").rglob("*.py"),
         *(root / "examples").rglob("*.rst"),
         *(root / "src").rglob("*.py"),
@@ -240,8 +244,9 @@ class Warnings(logging.Handler):
 proof = None
 
 
-def prove(source):
-    return proof.prove(source)
+def prove(job):
+    """Prove the files of a page one after the other: it reads them all."""
+    return [found for source in job for found in proof.prove(source)]
 
 
 class Proof(Recording):
@@ -268,7 +273,10 @@ class Proof(Recording):
     def write_documents(self, docnames):
         # The cells of a notebook whose text alone changes need not run again.
         self.env.mystnb_config = self.env.mystnb_config.copy(execution_mode="cache")
-        jobs = sorted(sources(self.root), key=lambda source: -len(source.spans))
+        jobs = defaultdict(list)
+        for source in sources(self.root):
+            jobs[self.page_of(source.path)].append(source)
+        jobs = sorted(jobs.values(), key=lambda job: -sum(len(s.spans) for s in job))
         global proof
         proof = self  # for the workers, which are forks
         gc.freeze()  # or each script would search all of the site for garbage
@@ -329,8 +337,17 @@ class Proof(Recording):
         elif path.startswith("src/"):
             self.verify_docstrings(source, text, warnings)
         else:
-            name = INCLUDED.get(path, path.removeprefix("docs/").removesuffix(".md"))
-            self.verify_page(name, warnings)
+            self.verify_page(self.page_of(source.path), warnings)
+
+    def page_of(self, path):
+        """Return the page that a file is, or else the one that shows it."""
+        path = str(path)
+        page = INCLUDED.get(path, path.removeprefix("docs/").removesuffix(".md"))
+        if path.startswith("docs/") and path.endswith((".py", ".json")):
+            for name, files in sorted(self.env.dependencies.items()):
+                if page in map(str, files):
+                    return name
+        return page
 
     def verify_page(self, name, warnings):
         self.events.emit("env-purge-doc", self.env, name)

@@ -2,6 +2,7 @@
 
 A Python block on a page is a test: ``{testcode}`` with its ``{testoutput}``, a ``>>>``
 doctest, a cell, or a gallery script. A console block that shows an output is run as well.
+A script that another command runs is shown by ``{ran}``, which knows if it is that script.
 Any other block of code is a warning, and so is whatever makes a test run less than it
 shows: options, skipping, hidden or shared set-up.
 
@@ -185,6 +186,7 @@ def check_block(node, name):
         or is_cell_input(node)
         or is_output(node, name)
         or is_gallery_code(node, name)
+        or node.get("ran")
     )
     disguised = language == "text" and (">>> " in text or IMPORT.search(text))
     if not ran and (language not in NOT_CODE or disguised):

@@ -164,7 +164,8 @@ def is_code(node, name):
         return node["testnodetype"] != "testoutput"
     if not isinstance(node, nodes.literal_block):
         return isinstance(node, nodes.doctest_block)
-    return is_cell_input(node) or is_gallery_code(node, name)
+    ran = node.get("ran") == "script"
+    return ran or is_cell_input(node) or is_gallery_code(node, name)
 
 
 def is_printed(node, name):
@@ -173,6 +174,7 @@ def is_printed(node, name):
     return (
         isinstance(node, nodes.doctest_block)
         or (node.get("language") == "console" and has_output(node.astext()))
+        or node.get("ran") == "output"
         or is_output(node, name)
     )
 

@@ -18,6 +18,8 @@ OURS = (
     "verified_numbers",
     "verified_readme",
     "record",
+    "digest",
+    "ran",
     "rosetta",
     "proof",
 )
