@@ -55,7 +55,7 @@ def differences(
         for key in changed:
             yield f"{name}: {key}: {old.get(key)} is now {new.get(key)}"
         if not changed and new != old:
-            yield f"{name}: is not the script that ran, or its record was changed"
+            yield f"{name}: is not the script that ran, or its record changed"
 
 
 def fit_torchvision() -> None:

@@ -341,13 +341,12 @@ class Proof(Recording):
 
     def page_of(self, path):
         """Return the page that a file is, or else the one that shows it."""
-        path = str(path)
-        page = INCLUDED.get(path, path.removeprefix("docs/").removesuffix(".md"))
-        if path.startswith("docs/") and path.endswith((".py", ".json")):
-            for name, files in sorted(self.env.dependencies.items()):
-                if page in map(str, files):
-                    return name
-        return page
+        name = str(path)
+        if name.startswith("docs/") and path.suffix in (".json", ".py"):
+            for page, files in sorted(self.env.dependencies.items()):
+                if str(self.root / path) in map(str, files):
+                    return page
+        return INCLUDED.get(name, name.removeprefix("docs/").removesuffix(".md"))
 
     def verify_page(self, name, warnings):
         self.events.emit("env-purge-doc", self.env, name)
