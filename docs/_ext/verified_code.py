@@ -2,7 +2,7 @@
 
 A Python block on a page is a test: ``{testcode}`` with its ``{testoutput}``, a ``>>>``
 doctest, a cell, or a gallery script. A console block that shows an output is run as well.
-A script that another command runs is shown by ``{ran}``, which knows if it is that script.
+A script that another command runs is shown by ``{ran}``, which knows if it changed.
 Any other block of code is a warning, and so is whatever makes a test run less than it
 shows: options, skipping, hidden or shared set-up.
 

@@ -165,9 +165,9 @@ def run_command(block: Block, folder: Path) -> None:
 
 def recorded(text: str) -> str:
     """Return what was printed by the script that has this text."""
-    (name,) = (p.name for p in SCRIPTS.glob("*.py") if p.read_text("utf-8") == text + "\n")
+    scripts = {path.read_text("utf-8"): path.name for path in SCRIPTS.glob("*.py")}
     record = json.loads((DOCS / "frameworks.json").read_text("utf-8"))
-    return "\n".join(record[name]["printed"])
+    return "\n".join(record[scripts[f"{text}\n"]]["printed"])
 
 
 @pytest.mark.parametrize("path", [p for p in PAGES if not p.startswith("_modules/")])
