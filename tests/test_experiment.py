@@ -356,3 +356,53 @@ def test_the_file_is_what_is_made_of_its_figures() -> None:
     }
     made = json.loads(json.dumps(experiment.summary(figures)))
     assert made == RECORD["settings"]
+
+
+# What the page "Does it help?" says in words, by the sign of each difference; it is none
+# where the interval has zero in it.
+@pytest.mark.parametrize(
+    ("name", "figure", "against", "sign"),
+    [
+        ("few 0.05", "accuracy", "few 0.0", 1),
+        ("few 0.1", "accuracy", "few 0.0", 1),
+        ("few 0.2", "accuracy", "few 0.0", 1),
+        ("all 0.05", "accuracy", "all 0.0", 0),
+        ("few 0.05", "ece", "few 0.0", -1),
+        ("few 0.1", "ece", "few 0.0", 1),
+        ("few 0.2", "ece", "few 0.0", 1),
+        ("all 0.05", "ece", "all 0.0", 1),
+        ("all 0.1", "ece", "all 0.0", 1),
+        ("all 0.2", "ece", "all 0.0", 1),
+        ("all 0.05", "ece", "all scaled", 1),
+        ("few 0.05", "ece", "few scaled", 1),
+        ("few 0.05", "nll", "few 0.0", -1),
+        ("few 0.05", "nll", "few scaled", 1),
+        ("student 0.1 at 1.0", "accuracy", "student 0.0 at 1.0", 0),
+        ("student 0.0 at 1.0", "accuracy", "student", 0),
+        ("student 0.1 at 1.0", "accuracy", "student", 0),
+        ("student 0.0 at 4.0", "accuracy", "student", -1),
+        ("student 0.1 at 4.0", "accuracy", "student", 0),
+        ("noise 0.2 0.1", "accuracy", "noise 0.2 0.0", 0),
+        ("noise 0.2 0.2", "accuracy", "noise 0.2 0.0", 0),
+        ("noise 0.4 0.1", "accuracy", "noise 0.4 0.0", 0),
+        ("noise 0.4 0.2", "accuracy", "noise 0.4 0.0", 1),
+        ("few 0.05", "risk", "few 0.0", -1),
+        ("few 0.1", "risk", "few 0.0", 0),
+        ("few 0.2", "risk", "few 0.0", 0),
+        ("few 0.05", "auroc of probability", "few 0.0", -1),
+        ("few 0.1", "auroc of probability", "few 0.0", -1),
+        ("few 0.2", "auroc of probability", "few 0.0", -1),
+        ("few 0.1", "auroc of logit", "few 0.0", 1),
+        ("unbalanced 0.1", "accuracy", "unbalanced 0.0", -1),
+        ("unbalanced 0.1", "risk", "unbalanced 0.0", 1),
+        ("unbalanced 0.1 rows", "accuracy", "unbalanced 0.0 rows", 1),
+        ("unbalanced 0.1 torch", "accuracy", "unbalanced 0.1", -1),
+        ("all 0.1 others", "accuracy", "all 0.1", 0),
+        ("all 0.1 others", "ece", "all 0.1", 1),
+    ],
+)
+def test_the_page_says_what_the_intervals_say(
+    name: str, figure: str, against: str, sign: int
+) -> None:
+    found = RECORD["settings"][name]["difference"][against][figure]
+    assert (found["low"] > 0) - (found["high"] < 0) == sign
