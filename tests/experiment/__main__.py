@@ -204,6 +204,7 @@ def commit():
 
 
 def main(folder):
+    torch.set_num_threads(1)  # the last digits differ with how many threads there are
     try:
         data = load(folder)
     except DataError as error:
