@@ -276,7 +276,7 @@ def test_the_auroc_of_a_logit_does_not_hang_on_its_size(runs: Runs) -> None:
 
 def test_a_calibration_error_by_chance_falls_with_the_rows() -> None:
     generator = torch.Generator().manual_seed(0)
-    logits = 2 * torch.randn(10_000, 4, generator=generator)
+    logits = 2 * torch.randn(10_000, 10, generator=generator)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
     by_chance = experiment.error_by_chance(logits)
     assert by_chance == pytest.approx(
