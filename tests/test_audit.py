@@ -859,6 +859,11 @@ def in_float32(z: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
     return F.cross_entropy(z.float(), y, label_smoothing=label_smoothing)
 
 
+def test_rounding_below_zero_leaves_the_floor_alone() -> None:
+    report = audit(in_float32, 5, label_smoothing=0.0)
+    assert (report.floor, report.offset) == (0, 0)
+
+
 def test_conventions_that_float32_cannot_tell_apart_have_no_name() -> None:
     report = audit(in_float32, 10000, label_smoothing=0.1)
     assert report.convention is None
