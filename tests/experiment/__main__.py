@@ -105,7 +105,7 @@ def calibration_error(logits, labels):
 
 
 def error_by_chance(logits):
-    """Return the calibration error, on average, if labels came up as they are foretold."""
+    """Return the mean calibration error of labels that come up as they are foretold."""
     generator = torch.Generator().manual_seed(0)
     p = logits.softmax(1)
     draws = torch.multinomial(p, DRAWS, replacement=True, generator=generator)
