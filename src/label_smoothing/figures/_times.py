@@ -102,7 +102,7 @@ def times(
         ax.plot([1, 1], [y - each * len(row) - each / 2, y - each / 2], color=LINE, lw=1)
         numbers = ", ".join(f"{NAMES[name]} {ratio:.2f}" for name, ratio in row.items())
         said.append(f"{size}: {numbers}")
-    ax.set(xlim=(0, 1.75 * most), ylim=(y, 0))
+    ax.set(xlim=(0, 2 * most), ylim=(y, 0))
     return finish(
         figure,
         f"Bars of the time, as a multiple of one {NAMES[unit]}. {'; '.join(said)}.",
@@ -146,7 +146,7 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
         raise ValueError(f"there must be two cases or more to draw, got {len(cases)}")
     sizes = [case["shape"][dim] for case in cases]
     names = list(cases[0]["seconds"])
-    figure, ax = plt.subplots(figsize=(WIDTH, 3.8), layout="constrained")
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.4), layout="constrained")
     for name in names:
         colour = {"ours": INK, "floor": LINE}.get(name, MUTED)
         median, least, most = torch.tensor([case["seconds"][name] for case in cases]).T
