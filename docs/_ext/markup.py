@@ -1,8 +1,11 @@
 """What other extensions write, as valid HTML that a screen reader can follow.
 
 A page asks only for the style sheets and the scripts that it has a use for.
+A long name in a table or at the foot of a page breaks between its parts, and each cell
+of a table that is stacked on a phone knows the head of its column.
 """
 
+import itertools
 import re
 
 REPLACED = {
@@ -24,6 +27,14 @@ USED = {
     "clipboard.": "<pre>",
 }
 CODE = re.compile("<pre>.*?</pre>", re.DOTALL)
+CELL = re.compile("<td.*?</td>", re.DOTALL)
+STACKED = re.compile('<table class="stacked.*?</table>', re.DOTALL)
+HEAD = re.compile(r"<th\b.*?</th>", re.DOTALL)
+TAG = re.compile("(<[^>]*>)")
+LONG = re.compile(r"[^\s&]{20,}")
+# Where a name can break: not before the ending of a file, and amid a name in a path only.
+JOINT = re.compile(r"(?<=\w)([/(]|\.(?=\w{4}))(?=\w)")
+PATH = re.compile(r"(?<=\w)([/_])(?=\w)")
 
 
 def used(file, body):
@@ -32,12 +43,33 @@ def used(file, body):
     return all(mark in body for mark in marks)
 
 
+def apart(name):
+    joint = PATH if "/" in name[0] else JOINT
+    return joint.sub(r"\1<wbr>", name[0])
+
+
+def breakable(html):
+    parts = TAG.split(html)
+    for n, text in enumerate(parts[::2]):
+        parts[2 * n] = LONG.sub(apart, text)
+    return "".join(parts)
+
+
+def stacked(table):
+    heads = itertools.cycle(TAG.sub("", head) for head in HEAD.findall(table))
+    return re.sub("<td", lambda cell: f'{cell[0]} data-head="{next(heads)}"', table)
+
+
 def mend(app, page, template, context, doctree):
     body = context.get("body", "")
     for written, valid in REPLACED.items():
         body = body.replace(written, valid)
     for kind in ("css_files", "script_files"):
         context[kind] = [file for file in context[kind] if used(file.filename, body)]
+    for neighbour in filter(None, (context.get("prev"), context.get("next"))):
+        neighbour["title"] = breakable(neighbour["title"])
+    body = CELL.sub(lambda cell: breakable(cell[0]), body)
+    body = STACKED.sub(lambda table: stacked(table[0]), body)
     # Code has phrases, no blocks: viewcode puts each definition into one.
     context["body"] = CODE.sub(lambda pre: re.sub(r"(</?)div\b", r"\1span", pre[0]), body)
 
