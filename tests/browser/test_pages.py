@@ -100,6 +100,21 @@ def test_one_version_of_each_figure_is_shown(view: tuple[Page, str]) -> None:
     assert page.evaluate(UNFIT, name.rpartition("-")[2]) == [0]
 
 
+def test_formulas_are_set_in_one_font(loaded: tuple[Page, str]) -> None:
+    """The font is a subset: where it lacks a character, another one steps in."""
+    page, _ = loaded
+    tools = page.context.new_cdp_session(page)
+    for domain in ("DOM", "CSS"):
+        tools.send(f"{domain}.enable")
+    root = tools.send("DOM.getDocument")["root"]["nodeId"]
+    asked = {"nodeId": root, "selector": "math"}
+    for node in tools.send("DOM.querySelectorAll", asked)["nodeIds"]:
+        used = tools.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        others = {font["familyName"] for font in used} - {"Latin Modern Math"}
+        assert not others, tools.send("DOM.getOuterHTML", {"nodeId": node})["outerHTML"]
+    tools.detach()
+
+
 def test_its_picture_is_taken(view: tuple[Page, str]) -> None:
     """For a person to look at: a machine does not see what is ugly."""
     page, name = view
