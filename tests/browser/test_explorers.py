@@ -578,6 +578,9 @@ def test_conventions_by_mouse_and_keyboard(page: Page) -> None:
         check_conventions(seen, seen["state"])
         return seen["state"]
 
+    same = element.get_by_text("The last one has the shares of the first")
+    assert look(element)["shown"]["epsilon"] == "0.1111"  # as the front page says
+    assert same.is_visible()
     element.get_by_role("slider").press("ArrowRight")
     assert state()["smoothing"] == 0.11
     element.get_by_role("spinbutton").fill("250")
@@ -592,6 +595,7 @@ def test_conventions_by_mouse_and_keyboard(page: Page) -> None:
     element.locator("[data-set=second]").select_option("half")
     assert state()["smoothing"] == 0.99
     assert element.get_by_text("There is no such").is_visible()
+    assert not same.is_visible()
 
 
 def test_conventions_copy_a_snippet_that_prints_the_epsilon(page: Page) -> None:
@@ -625,7 +629,7 @@ PLACES = {
     ),
     "conventions": (
         "guides/which_epsilon.html",
-        "conventions.first=others&conventions.second=normalised"
+        "conventions.first=normalised&conventions.second=others"
         "&conventions.smoothing=0.2&conventions.classes=7",
         "[data-set=smoothing]",
     ),

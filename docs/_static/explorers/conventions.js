@@ -67,14 +67,14 @@
       because: "There is no such {epsilon}: it lies between zero and one.",
       row: { first: "", second: "the same {epsilon}", converted: "the same target" },
       caption:
-        "<strong>A bar is a target: the share of the true class, then the shares of all others.</strong> " +
-        "The last one has the shares of the first.",
+        "<strong>A bar is a target: the share of the true class, then the shares of all others.</strong>",
+      same: "The last one has the shares of the first.",
       padding:
         "{K} counts the padding, which gets nothing. The other convention stands on the classes without it.",
       summary: (name, epsilon) => `In ${name}, write ${epsilon}.`,
     };
 
-    initial = { first: "uniform", second: "others", smoothing: 0.1, classes: 10 };
+    initial = { first: "others", second: "uniform", smoothing: 0.1, classes: 10 };
 
     accept({ first, second, smoothing, classes }) {
       const { initial } = this;
@@ -128,7 +128,8 @@
           <span data-part="because">${rich(text.because)}</span></p>
         ${ROWS.map(target).join("")}
         <p class="note" data-part="padding" hidden>${rich(text.padding)}</p>
-        <p class="explorer-caption">${rich(text.caption)}</p>`;
+        <p class="explorer-caption">${rich(text.caption)}
+          <span data-part="same">${text.same}</span></p>`;
     }
 
     update({ first, second, smoothing, classes }) {
@@ -171,6 +172,7 @@
       this.part("lead").innerHTML = lead.replace("{name}", `<code>${second}</code>`);
       this.write("epsilon", fixed(epsilon, digits));
       this.part("because").hidden = exists;
+      this.part("same").hidden = !exists;
       this.part("padding").hidden = !padded;
     }
 
