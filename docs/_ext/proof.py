@@ -431,7 +431,7 @@ class Proof(Recording):
 
 
 class Proven(SphinxDirective):
-    """What a proof found: a sentence with the sums, as {caught}, and a table by file."""
+    """What a proof found: a sentence with the sums, as {caught}; by file, folded."""
 
     required_arguments = 1
     has_content = True
@@ -450,7 +450,14 @@ class Proven(SphinxDirective):
         text, messages = self.state.inline_text(words.format_map(sums), self.lineno)
         sentence = nodes.paragraph("", "", nodes.inline("", "", *text, tie=("num", "")))
         rows = [(path, *count.values()) for path, count in record.items()]
-        return [sentence, *messages, self.table(["file", *sums], *rows)]
+        folded = "<details>\n<summary>File by file</summary>"
+        return [
+            sentence,
+            *messages,
+            nodes.raw("", folded, format="html"),
+            self.table(["file", *sums], *rows),
+            nodes.raw("", "</details>", format="html"),
+        ]
 
     def table(self, head, *rows):
         def row(texts):
