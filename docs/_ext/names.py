@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import tomllib
 from pathlib import Path
 
 import torch
@@ -17,6 +18,16 @@ BENCH, EXPERIMENT, LIGHTHOUSE, ROSETTA = (
     json.loads((Path(__file__).parents[1] / name).read_text("utf-8"))
     for name in ("bench.json", "experiment.json", "lighthouse.json", "rosetta.json")
 )
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+# The oldest releases that the package allows.
+OLDEST = {
+    name: float(asked.rpartition(">=")[2])
+    for name, asked in (
+        ("python", PROJECT["project"]["requires-python"]),
+        ("torch", PROJECT["project"]["dependencies"][0]),
+    )
+}
 
 
 def measured(setting, figure):
@@ -58,6 +69,7 @@ NAMES = {
     "one_pass": importlib.import_module("label_smoothing.cross_entropy"),
     "lighthouse": LIGHTHOUSE["pages"],
     "rosetta": ROSETTA,
+    "oldest": OLDEST,
     **{name: getattr(label_smoothing, name) for name in label_smoothing.__all__},
     **{name: getattr(example, name) for name in ("logits", "target", "smoothing")},
     "torch": torch,
