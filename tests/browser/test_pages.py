@@ -60,6 +60,8 @@ def loaded(browser: Browser, site: str, request: Any) -> Iterator[tuple[Page, st
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(address)
         page.evaluate("document.fonts.ready")
+        # What is folded is looked at as well.
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         yield page, f"{address.removesuffix('.html')}-{width}"
 
 
