@@ -61,8 +61,8 @@ def differences(
 def fit_torchvision() -> None:
     """Let torchvision load beside a torch that it was not built for.
 
-    PyPI has it for CUDA alone. Without its operators, which no script uses, timm and
-    torchmetrics do not load.
+    On PyPI the one for Linux is for CUDA. Beside a torch for the CPU it has no operators,
+    which no script uses, yet without them timm and torchmetrics do not load.
     """
     try:
         builds = {version(name).partition("+")[2] for name in ("torch", "torchvision")}
