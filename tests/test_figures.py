@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from scipy.stats import binomtest
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from label_smoothing import dirac_delta, figures, smooth, uniform
@@ -972,6 +973,15 @@ def test_the_bars_of_the_reliability_are_what_is_right() -> None:
     assert sizes == [10, pytest.approx(4 + 12 * 0.75**0.5)]
     x, y = curve(ax, 2)
     assert x.tolist() == y.tolist() == [0, 1]
+
+
+def test_the_intervals_of_the_reliability_are_those_of_wilson() -> None:
+    right = torch.tensor([0, 0, 1, 0])  # none of one row, and two of three
+    (ax,) = figures.reliability(SURE, right, 2).axes
+    for lines, (successes, rows) in zip(ax.collections, [(1, 1), (2, 3)], strict=True):
+        ((low, high),) = [ends[:, 1] for ends in lines.get_segments()]
+        expected = binomtest(successes, rows).proportion_ci(method="wilson")
+        assert (low, high) == pytest.approx((expected.low, expected.high))
 
 
 @pytest.mark.parametrize("bins", [1, 15])

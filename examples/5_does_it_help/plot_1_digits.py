@@ -51,7 +51,7 @@ models = {e: [fit(e, seed) for seed in seeds] for e in smoothings}
 # -----------
 # A network is calibrated if it is right as often as it says. **Without smoothing this one
 # says a little too much; with it, far too little.** Every dot below the diagonal is too
-# sure, every dot above it not sure enough.
+# sure, every dot above it not sure enough; the line through it is the interval of Wilson.
 
 figure = figures.reliability(models[0.0][0](x[test]), y[test])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from statistics import NormalDist
 
 import matplotlib.pyplot as plt
 import torch
@@ -51,8 +52,9 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     -------
     matplotlib.figure.Figure
         A bar for each bin that has rows, up to the share that is right; a dot at its
-        mean confidence, whose size tells how many rows it has; and the diagonal, on
-        which both are the same.
+        mean confidence, whose size tells how many rows it has; a line through it, the
+        interval of Wilson at a level of 95 %; and the diagonal, on which both are the
+        same.
 
     Raises
     ------
@@ -67,9 +69,9 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     >>> from label_smoothing.__main__ import logits, target
     >>> figure = figures.reliability(logits, target, bins=5)
     >>> print(fill(figure.get_label()))
-    Bars of the share that is right against confidence, of 3 rows in 5
-    bins. Right are 0.667 of the rows, the mean confidence is 0.292, and
-    the expected calibration error 0.374.
+    Bars of the share that is right against confidence, with intervals, of
+    3 rows in 5 bins. Right are 0.667 of the rows, the mean confidence is
+    0.292, and the expected calibration error 0.374.
     """
     check_shapes(logits, target, "NK", "N")
     check_positive(bins, "bins")
@@ -86,6 +88,8 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
         part = float(rows.sum()) / len(target)
         error += part * abs(share - mean)
         ax.bar((n + 0.5) / bins, share, 0.9 / bins, color=COLOURS["p"], alpha=0.35)
+        low, high = _interval(share, int(rows.sum()))
+        ax.vlines(mean, low, high, color=COLOURS["p"], lw=1.5)
         size = 4 + 12 * part**0.5
         ax.plot(mean, share, "o", color=COLOURS["p"], ms=size, zorder=3, clip_on=False)
     ax.plot([0, 1], [0, 1], color=LINE, lw=1.5, zorder=0)
@@ -95,10 +99,19 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     ax.set(xlim=(0, 1), ylim=(0, 1.04), xlabel="confidence", ylabel="share right")
     return finish(
         figure,
-        f"Bars of the share that is right against confidence, of {len(target)} rows in "
-        f"{bins} bins. Right are {accuracy:.3f} of the rows, the mean confidence is "
-        f"{mean:.3f}, and the expected calibration error {error:.3f}.",
+        f"Bars of the share that is right against confidence, with intervals, of "
+        f"{len(target)} rows in {bins} bins. Right are {accuracy:.3f} of the rows, the "
+        f"mean confidence is {mean:.3f}, and the expected calibration error {error:.3f}.",
     )
+
+
+def _interval(share: float, count: int) -> tuple[float, float]:
+    """Return the ends of Wilson's interval for a share of ``count`` rows."""
+    z = NormalDist().inv_cdf(0.975)
+    middle = share + z**2 / (2 * count)
+    half = z * (share * (1 - share) / count + (z / (2 * count)) ** 2) ** 0.5
+    whole = 1 + z**2 / count
+    return (middle - half) / whole, (middle + half) / whole
 
 
 @styled
