@@ -1,8 +1,8 @@
 """What other extensions write, as valid HTML that a screen reader can follow.
 
 A page asks only for the style sheets and the scripts that it has a use for.
-A long name in a table or at the foot of a page breaks between its parts, and each cell
-of a table that is stacked on a phone knows the head of its column.
+A long name in a table, at the head or at the foot of a page breaks between its parts,
+and each cell of a table that is stacked on a phone knows the head of its column.
 """
 
 import itertools
@@ -27,7 +27,7 @@ USED = {
     "clipboard.": "<pre>",
 }
 CODE = re.compile("<pre>.*?</pre>", re.DOTALL)
-CELL = re.compile("<td.*?</td>", re.DOTALL)
+NARROW = re.compile(r"<(td|h1)\b.*?</\1>", re.DOTALL)
 STACKED = re.compile('<table class="stacked.*?</table>', re.DOTALL)
 HEAD = re.compile(r"<th\b.*?</th>", re.DOTALL)
 TAG = re.compile("(<[^>]*>)")
@@ -68,7 +68,7 @@ def mend(app, page, template, context, doctree):
         context[kind] = [file for file in context[kind] if used(file.filename, body)]
     for neighbour in filter(None, (context.get("prev"), context.get("next"))):
         neighbour["title"] = breakable(neighbour["title"])
-    body = CELL.sub(lambda cell: breakable(cell[0]), body)
+    body = NARROW.sub(lambda part: breakable(part[0]), body)
     body = STACKED.sub(lambda table: stacked(table[0]), body)
     # Code has phrases, no blocks: viewcode puts each definition into one.
     context["body"] = CODE.sub(lambda pre: re.sub(r"(</?)div\b", r"\1span", pre[0]), body)
