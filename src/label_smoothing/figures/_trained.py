@@ -53,8 +53,8 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     matplotlib.figure.Figure
         A bar for each bin that has rows, up to the share that is right; a dot at its
         mean confidence, whose size tells how many rows it has; a line through it, the
-        interval of Wilson at a level of 95 %; and the diagonal, on which both are the
-        same.
+        interval of Wilson, which misses the truth one time in twenty; and the diagonal,
+        on which both are the same.
 
     Raises
     ------
