@@ -1,11 +1,17 @@
 /* Two conventions for ε: what each trains on, and the ε to write in the second. */
 "use strict";
 {
-  const { Explorer, fixed, fraction, isNumber, math, rich, short } = explorers;
+  const { Explorer, define, fixed, fraction, isNumber, math, rich, short, stepped } = explorers;
   const CLASSES = [2, 100000];
   const MOST = 0.99;
   const MANY = 50; // classes: their shares are too thin to be drawn apart
 
+  const others = {
+    other: (e, K) => e / (K - 1),
+    epsilon: (other, K) => other * (K - 1),
+    code: ["epsilon / (K - 1)", "other * (K - 1)"],
+    formula: "ε/(K−1)",
+  };
   /* What each class but the true one gets, the ε that gives it that, and both in Python. */
   const CONVENTIONS = {
     uniform: {
@@ -14,19 +20,9 @@
       code: ["epsilon / K", "other * K"],
       formula: "ε/K",
     },
-    others: {
-      other: (e, K) => e / (K - 1),
-      epsilon: (other, K) => other * (K - 1),
-      code: ["epsilon / (K - 1)", "other * (K - 1)"],
-      formula: "ε/(K−1)",
-    },
-    "others-without-padding": {
-      // K is without the padding from here on.
-      other: (e, K) => e / (K - 1),
-      epsilon: (other, K) => other * (K - 1),
-      code: ["epsilon / (K - 1)", "other * (K - 1)"],
-      formula: "ε/(K−2)",
-    },
+    others,
+    // Its formula counts the padding; what is computed here has a K without.
+    "others-without-padding": { ...others, formula: "ε/(K−2)" },
     normalised: {
       other: (e, K) => e / (1 + e) / K,
       epsilon: (other, K) => (other * K) / (1 - other * K),
@@ -53,9 +49,6 @@
   class Conventions extends Explorer {
     static text = {
       title: "Explorer: which ε to write in another convention",
-      copy: "Copy as PyTorch",
-      copied: "Copied",
-      reset: "Reset",
       first: "from",
       second: "to",
       smoothing: "Smoothing",
@@ -72,6 +65,7 @@
       padding:
         "{K} counts the padding, which gets nothing. The other convention stands on the classes without it.",
       summary: (name, epsilon) => `In ${name}, write ${epsilon}.`,
+      failure: (name, epsilon) => `In ${name} it would take ${epsilon}: there is no such ε.`,
     };
 
     initial = { first: "others", second: "uniform", smoothing: 0.1, classes: 10 };
@@ -87,7 +81,7 @@
       return {
         first: names[0],
         second: names[1],
-        smoothing: isNumber(smoothing, 0, MOST) ? smoothing : initial.smoothing,
+        smoothing: isNumber(smoothing, 0, MOST) ? stepped(smoothing, 2) : initial.smoothing,
         classes: names.some((name) => BINARY.includes(name)) ? least : Math.max(K, least),
       };
     }
@@ -141,7 +135,8 @@
       };
       const from = target(first, smoothing);
       const epsilon = CONVENTIONS[second].epsilon(from.other, K);
-      const exists = isNumber(epsilon, 0, 1) && epsilon < 1;
+      // Below one by more than a rounding: 0.5/K · K is not 0.5 for every K.
+      const exists = isNumber(epsilon, 0, 1 - 1e-12);
       this.values = {
         first: from,
         second: target(second, smoothing),
@@ -185,7 +180,9 @@
     }
 
     summary() {
-      return Conventions.text.summary(this.state.second, this.part("epsilon").textContent);
+      const { summary, failure } = Conventions.text;
+      const say = this.values.converted ? summary : failure;
+      return say(this.state.second, this.part("epsilon").textContent);
     }
 
     get snippet() {
@@ -202,5 +199,5 @@ print(f"{${CONVENTIONS[second].code[1]}:.${digits}f}")  # the epsilon of ${secon
 `;
     }
   }
-  customElements.define("explore-conventions", Conventions);
+  define("explore-conventions", Conventions);
 }

@@ -71,11 +71,16 @@ globalThis.explorers = (() => {
   const isNumber = (value, least, most) =>
     typeof value === "number" && value >= least && value <= most;
   const fraction = (value, most) => `${(100 * value) / most}%`;
+  /* What a slider in steps of 0.1 or 0.01 can show. */
+  const stepped = (value, digits) => Number(value.toFixed(digits));
+
+  /* The figure stays where a browser is too old: of all that is used here, `with` came last. */
+  const define = (name, element) => [].with && customElements.define(name, element);
 
   /* A custom element with a state, `element.state = {...}`, whose every number is
      `element.values`, unrounded. A subclass has
 
-       static text      its words, all of them
+       static text      its own words, all of them
        initial          the state it starts from
        accept(state)    the state made valid; what is not is replaced
        template()       its HTML, anew whenever shape(state) changes
@@ -84,22 +89,27 @@ globalThis.explorers = (() => {
        summary()        one sentence for a screen reader
        snippet          the same in PyTorch */
   class Explorer extends HTMLElement {
+    static text = { copy: "Copy as PyTorch", copied: "Copied", reset: "Reset" };
+
     #state;
     #shape;
-    #timer;
+    #hand; // the control that is being changed
+    #resting;
+    #saying;
 
     connectedCallback() {
       if (this.#state) return;
-      const { text } = this.constructor;
+      const { text } = Explorer;
       this.name = this.localName.replace("explore-", "");
       this.setAttribute("role", "group");
-      this.setAttribute("aria-label", text.title);
+      this.setAttribute("aria-label", this.constructor.text.title);
       this.innerHTML = `
         <div class="explorer-body"></div>
         <p class="explorer-actions">
           <button type="button" data-action="copy">${text.copy}</button>
           <button type="button" data-action="reset">${text.reset}</button>
           <span class="explorer-copied" role="status"></span>
+          <textarea readonly rows="8" aria-label="${text.copy}" hidden></textarea>
         </p>
         <p class="explorer-summary" role="status"></p>`;
       this.addEventListener("input", (event) => this.#changed(event.target));
@@ -111,7 +121,7 @@ globalThis.explorers = (() => {
         if (action === "copy") this.#copy();
         if (action === "reset") {
           this.state = this.initial;
-          this.#settle();
+          this.settle();
         }
       });
       this.state = this.#read();
@@ -126,11 +136,13 @@ globalThis.explorers = (() => {
       const shape = JSON.stringify(this.shape(this.#state));
       if (shape !== this.#shape) {
         this.#shape = shape;
-        const focus = document.activeElement?.dataset?.set;
-        const held = this.contains(document.activeElement);
+        const { activeElement } = document;
+        const held = this.contains(activeElement) && activeElement.dataset.set;
+        const one = activeElement?.type === "radio" ? `[value="${activeElement.value}"]` : "";
         this.querySelector(".explorer-body").innerHTML = this.template(this.state);
-        if (held && focus) this.querySelector(`[data-set="${focus}"]`)?.focus();
+        if (held) this.querySelector(`[data-set="${held}"]${one}`)?.focus();
       }
+      this.#sayNothing(); // what was copied is of another state
       this.update(this.state);
     }
 
@@ -138,10 +150,12 @@ globalThis.explorers = (() => {
       return this.querySelector(`[data-part="${name}"]`);
     }
 
-    /* Show a value in its control, unless that is what it says already. */
+    /* Show a value in its control, unless that is what it says already, or the hand is in
+       the middle of a number there: 15 begins with 1. */
     fill(field, value) {
       const control = this.querySelector(`[data-set="${field}"]`);
-      if (control.value === "" || Number(control.value) !== value) control.value = value;
+      const same = control.value !== "" && Number(control.value) === value;
+      if (!same && control !== this.#hand) control.value = value;
       return control;
     }
 
@@ -151,14 +165,16 @@ globalThis.explorers = (() => {
 
     #changed(control) {
       if (!control.dataset.set || control.value === "") return;
+      this.#hand = control;
       this.state = { ...this.state, ...this.input(control, this.state) };
-      this.#settle();
+      this.#hand = null;
+      this.settle();
     }
 
     /* Once the hand rests, keep the state in the address and say what came out. */
-    #settle() {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
+    settle() {
+      clearTimeout(this.#resting);
+      this.#resting = setTimeout(() => {
         this.querySelector(".explorer-summary").textContent = this.summary();
         this.#keep();
       }, 600);
@@ -194,25 +210,29 @@ globalThis.explorers = (() => {
     }
 
     async #copy() {
-      const said = this.querySelector(".explorer-copied");
-      const { text } = this.constructor;
+      this.#sayNothing();
       try {
         await navigator.clipboard.writeText(this.snippet);
-        said.textContent = text.copied;
+        this.querySelector(".explorer-copied").textContent = Explorer.text.copied;
+        this.#saying = setTimeout(() => this.#sayNothing(), 2500);
       } catch {
         // No clipboard, as on a page from another machine without https.
-        said.innerHTML = "<textarea readonly rows=8></textarea>";
-        said.firstChild.value = this.snippet;
-        said.firstChild.setAttribute("aria-label", text.copy);
-        said.firstChild.select();
-        return;
+        const area = this.querySelector("textarea");
+        area.value = this.snippet;
+        area.hidden = false;
+        area.select();
       }
-      setTimeout(() => (said.textContent = ""), 2500);
+    }
+
+    #sayNothing() {
+      clearTimeout(this.#saying);
+      this.querySelector(".explorer-copied").textContent = "";
+      this.querySelector("textarea").hidden = true;
     }
   }
 
   return {
-    Explorer, dot, entropy, fixed, fraction, isNumber, logSoftmax, math, oneHot, rich, short, smooth,
-    softmax, sum,
+    Explorer, define, dot, entropy, fixed, fraction, isNumber, logSoftmax, math, oneHot, rich, short,
+    smooth, softmax, stepped, sum,
   };
 })();

@@ -1,7 +1,7 @@
 /* torch.gather: which cell of input each cell of out comes from, and what torch refuses. */
 "use strict";
 {
-  const { Explorer, fixed, isNumber, short } = explorers;
+  const { Explorer, define, fixed, isNumber, short } = explorers;
   const LONGEST = 6; // of an index, along any dimension
 
   /* The inputs: their code in PyTorch, their values, and an index to begin with. The
@@ -85,9 +85,6 @@
   class Gather extends Explorer {
     static text = {
       title: "Explorer: which cell does torch.gather pick?",
-      copy: "Copy as PyTorch",
-      copied: "Copied",
-      reset: "Reset",
       input: "input",
       inputs: {
         "1d": "one dimension",
@@ -119,7 +116,7 @@
       );
       return {
         input: name,
-        dim: shape[dim] ? dim : INPUTS[name].dim,
+        dim: Number.isInteger(dim) && dim in shape ? dim : INPUTS[name].dim,
         index: valid,
         cell: inside ?? size.map(() => 0),
       };
@@ -134,6 +131,7 @@
       const point = (cell) => {
         if (cell && cell !== String(this.state.cell)) {
           this.state = { ...this.state, cell: cell.split(",").map(Number) };
+          this.settle();
         }
       };
       this.addEventListener("pointerover", ({ target }) =>
@@ -322,5 +320,5 @@ print(input.gather(${dim}, index))
 `;
     }
   }
-  customElements.define("explore-gather", Gather);
+  define("explore-gather", Gather);
 }

@@ -1,7 +1,7 @@
 /* From logits to the loss, stage by stage: three last layers, two losses, six pairs. */
 "use strict";
 {
-  const { Explorer, fixed, isNumber, logSoftmax, math, softmax } = explorers;
+  const { Explorer, define, fixed, isNumber, logSoftmax, math, softmax, sum } = explorers;
   const LOGIT = 20;
   const LAYERS = ["none", "softmax", "log_softmax"];
   const LOSSES = ["cross_entropy", "nll_loss"];
@@ -9,9 +9,6 @@
   class Losses extends Explorer {
     static text = {
       title: "Explorer: NLLLoss and CrossEntropyLoss, stage by stage",
-      copy: "Copy as PyTorch",
-      copied: "Copied",
-      reset: "Reset",
       layer: "last layer",
       layers: { none: "none", softmax: "softmax", log_softmax: "log_softmax" },
       loss: "loss",
@@ -137,7 +134,7 @@
       }
       const picked = target.map((y, n) => rows[n][y]);
       const negated = picked.map((value) => -value);
-      const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+      const mean = (values) => sum(values) / values.length;
       const loss = mean(negated);
       const right = mean(target.map((y, n) => -logSoftmax(logits[n])[y]));
       this.values = { stages, picked, negated, loss, right };
@@ -202,5 +199,5 @@ print(f"{loss:.4f}")
 `;
     }
   }
-  customElements.define("explore-losses", Losses);
+  define("explore-losses", Losses);
 }

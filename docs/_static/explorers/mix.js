@@ -2,8 +2,8 @@
 "use strict";
 {
   const {
-    Explorer, dot, entropy, fixed, fraction, isNumber, logSoftmax, math, oneHot, rich, short,
-    smooth, softmax,
+    Explorer, define, dot, entropy, fixed, fraction, isNumber, logSoftmax, math, oneHot, rich, short,
+    smooth, softmax, stepped,
   } = explorers;
   const CLASSES = [2, 10];
   const LOGIT = 5;
@@ -12,9 +12,6 @@
   class Mix extends Explorer {
     static text = {
       title: "Explorer: mix a one-hot target with the uniform distribution",
-      copy: "Copy as PyTorch",
-      copied: "Copied",
-      reset: "Reset",
       smoothing: "Smoothing",
       classes: "Classes",
       rows: {
@@ -49,9 +46,9 @@
       const z = fits ? logits : initial.logits;
       const y = Number.isInteger(target) && target >= 0 ? target : initial.target;
       return {
-        smoothing: isNumber(smoothing, 0, 1) ? smoothing : initial.smoothing,
+        smoothing: isNumber(smoothing, 0, 1) ? stepped(smoothing, 2) : initial.smoothing,
         target: Math.min(y, z.length - 1),
-        logits: z,
+        logits: z.map((value) => stepped(value, 1)),
       };
     }
 
@@ -210,5 +207,5 @@ print(f"{loss:.4f}")
 `;
     }
   }
-  customElements.define("explore-mix", Mix);
+  define("explore-mix", Mix);
 }
