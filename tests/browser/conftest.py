@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
@@ -55,30 +56,36 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched(browser: Browser, site: str) -> Iterator[Page]:
-    """Open a page that must stay without errors, and ask nobody but the site."""
-    context = browser.new_context(base_url=site, reduced_motion="reduce")
+def watched(
+    browser: Browser, site: str, **options: Any
+) -> Iterator[tuple[Page, list[str]]]:
+    """Open a page, and collect its errors and what it asks of others than the site."""
+    context = browser.new_context(base_url=site, reduced_motion="reduce", **options)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(f"{m.type}: {m.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda r: complaints.append(f"failed: {r.url}"))
+
+    def complain(what: str) -> None:
+        complaints.append(f"{page.url}: {what}")
+
+    page.on("console", lambda m: complain(f"{m.type}: {m.text}"))
+    page.on("pageerror", lambda error: complain(str(error)))
+    page.on("requestfailed", lambda r: complain(f"failed: {r.url}"))
     page.on(
         "request",
-        lambda r: None if r.url.startswith(site) else complaints.append(f"asks {r.url}"),
+        lambda r: None if r.url.startswith(site) else complain(f"asks {r.url}"),
     )
     page.on(
         "response",
-        lambda r: complaints.append(f"{r.status}: {r.url}") if r.status >= 400 else None,
+        lambda r: complain(f"{r.status}: {r.url}") if r.status >= 400 else None,
     )
-    yield page
+    yield page, complaints
     context.close()
-    assert complaints == []
 
 
 @pytest.fixture
 def page(browser: Browser, site: str) -> Iterator[Page]:
-    """A page of its own for each test."""
-    with watched(browser, site) as page:
+    """A page of its own for each test, without errors."""
+    with watched(browser, site) as (page, complaints):
         yield page
+    assert complaints == []

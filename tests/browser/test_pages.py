@@ -52,42 +52,65 @@ UNFIT = """(theme) => {
 }"""
 
 
-@pytest.fixture(scope="module", params=itertools.product(PAGES, (1280, 375)), ids=str)
-def loaded(browser: Browser, site: str, request: Any) -> Iterator[tuple[Page, str]]:
-    """A page of the site, once for all tests of it."""
+Loaded = tuple[Page, str, list[str]]
+# Pages with figures, mathematics, code and explorers, for a theme that the reader chooses.
+CHOSEN = ("index.html", "learn/derivation.html", "learn/gather.html")
+# Addresses whose state is not the one that a page begins with, and words that tell it.
+STATES = {
+    "learn/gather.html?gather.index=[[2],[9],[0]]": "index 9 is out of bounds",
+    "learn/gather.html?gather.index=[2,1,0]": "RuntimeError: Index tensor",
+    "learn/nll_and_cross_entropy.html?losses.layer=softmax": "Wrong, and no error",
+    "guides/which_epsilon.html?conventions.first=others-without-padding"
+    "&conventions.second=uniform&conventions.smoothing=0.99": "There is no such",
+    "search.html?q=nan": "Search finished",
+}
+TOUCH = {"has_touch": True, "is_mobile": True, "viewport": {"width": 375, "height": 900}}
+
+
+# The wide one shows both drawers, the narrow one none.
+@pytest.fixture(scope="module", params=itertools.product(PAGES, (1440, 375)), ids=str)
+def loaded(browser: Browser, site: str, request: Any) -> Iterator[Loaded]:
+    """A page of the site, once for all tests of it, its name and its complaints."""
     address, width = request.param
-    with watched(browser, site) as page:
+    with watched(browser, site) as (page, complaints):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(address)
         page.evaluate("document.fonts.ready")
         # What is folded is looked at as well.
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        yield page, f"{address.removesuffix('.html')}-{width}"
+        yield page, f"{address.removesuffix('.html')}-{width}", complaints
 
 
 @pytest.fixture(params=["light", "dark"])
-def view(loaded: tuple[Page, str], request: Any) -> tuple[Page, str]:
-    """That page in a theme, which is switched as the button does, and its name."""
-    page, name = loaded
-    page.evaluate("theme => document.body.dataset.theme = theme", request.param)
+def view(loaded: Loaded, request: Any) -> tuple[Page, str]:
+    """That page as it follows the system into a theme, and its name."""
+    page, name, _ = loaded
+    page.emulate_media(color_scheme=request.param)
     return page, f"{name}-{request.param}"
 
 
-def test_it_fits(view: tuple[Page, str]) -> None:
-    page, _ = view
-    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wide <= 0
-    assert page.evaluate(CUT) == []
-
-
-def test_axe_finds_nothing(view: tuple[Page, str]) -> None:
-    page, _ = view
+def assert_axe_finds_nothing(page: Page) -> None:
     if not AXE.exists():
         pytest.fail(f"there is no {AXE}: run npm ci in {MODULES.parent}")
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=AXE)
     found = page.evaluate(RUN_AXE, TAGS)
     assert not found, "\n".join(found)
+
+
+def test_it_fits(view: tuple[Page, str]) -> None:
+    page, _ = view
+    size = page.viewport_size
+    for width in (1280, size["width"]):  # at 1280 one drawer is open
+        page.set_viewport_size(size | {"width": width})
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, width
+        assert page.evaluate(CUT) == [], width
+
+
+def test_axe_finds_nothing(view: tuple[Page, str]) -> None:
+    page, _ = view
+    assert_axe_finds_nothing(page)
 
 
 def test_all_that_scrolls_takes_the_focus(view: tuple[Page, str]) -> None:
@@ -123,3 +146,48 @@ def test_its_picture_is_taken(view: tuple[Page, str]) -> None:
     path = SHOTS / f"{name}.png"
     page.screenshot(path=path, full_page=True)
     assert path.stat().st_size
+
+
+def test_it_stays_quiet(loaded: Loaded) -> None:
+    """The last test of a page: it sees what all others have brought about."""
+    _, _, complaints = loaded
+    assert complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("address", CHOSEN)
+def test_a_chosen_theme_wins(page: Page, address: str, theme: str) -> None:
+    """What the button sets goes before what the system asks for."""
+    page.emulate_media(color_scheme="dark" if theme == "light" else "light")
+    page.goto(address)
+    page.evaluate("theme => document.body.dataset.theme = theme", theme)
+    assert page.evaluate(UNFIT, theme) == [0]
+    assert_axe_finds_nothing(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("address", STATES)
+def test_axe_finds_nothing_in_a_state(page: Page, address: str, theme: str) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.goto(address)
+    page.get_by_text(STATES[address]).filter(visible=True).wait_for()
+    assert_axe_finds_nothing(page)
+
+
+@pytest.mark.parametrize("name", ["Site", "On this page"])
+def test_axe_finds_nothing_in_a_drawer(page: Page, name: str) -> None:
+    page.set_viewport_size({"width": 375, "height": 900})
+    page.goto("learn/derivation.html")
+    page.get_by_role("button", name=name).filter(visible=True).click()
+    page.get_by_role("complementary", name=name).wait_for()
+    assert_axe_finds_nothing(page)
+
+
+def test_a_finger_sees_the_copy_buttons(browser: Browser, site: str) -> None:
+    """Where nothing hovers, they cannot wait for it."""
+    with watched(browser, site, **TOUCH) as (page, complaints):
+        page.goto("learn/derivation.html")
+        button = page.locator("button.copybtn").first
+        button.wait_for()
+        assert button.evaluate("button => getComputedStyle(button).opacity") == "1"
+    assert complaints == []
