@@ -1,4 +1,8 @@
-"""What a copy button puts into the clipboard runs, and prints what the page shows."""
+"""What a copy button puts into the clipboard is the code shown, and prints what is shown.
+
+It runs beside what these tests need themselves, so this does not prove that a page names
+every package that its code imports.
+"""
 
 import itertools
 import json
@@ -34,6 +38,7 @@ NO_CODE = {
     "markdown": "the source of a page",
     "listing": "the source of the library, which is installed",
 }
+PROMPTS = (">>> ", "... ")
 # Every block, the program that it is a part of, and whether a note stands above it.
 BLOCKS = r"""() => [...document.querySelectorAll("article pre")].map((pre, number) => {
   const box = pre.parentElement.parentElement;
@@ -50,8 +55,8 @@ BLOCKS = r"""() => [...document.querySelectorAll("article pre")].map((pre, numbe
     note: (cell ?? box).previousElementSibling?.matches(".goes-on") ?? false,
   };
 })"""
-# Each program runs in a process of its own, which has loaded torch and run nothing yet:
-# to load torch anew for each takes minutes.
+# Each program runs in a process of its own, which has loaded torch and matplotlib and run
+# nothing yet: to load them anew for each takes minutes.
 RUNNER = """
 import code, os, runpy, sys, traceback
 import matplotlib.pyplot, torch
@@ -131,11 +136,13 @@ def programs(page: Page) -> list[list[Block]]:
     for block in page.evaluate(BLOCKS):
         assert block["button"] == (block["language"] not in NO_CODE), block
         if block["button"]:
-            shown = ""
+            code, shown = block["text"].removesuffix("\n"), ""
             if block["language"] == "default":  # its output stands in the same block
                 lines = block["text"].splitlines()
-                shown = "\n".join(x for x in lines if x[:4] not in (">>> ", "... "))
-            last = block | {"copied": copied(page, next(buttons)), "shown": shown}
+                code = "\n".join(x[4:] for x in lines if x[:4] in PROMPTS)
+                shown = "\n".join(x for x in lines if x[:4] not in PROMPTS)
+            last = block | {"code": code, "shown": shown}
+            last["copied"] = copied(page, next(buttons))
             found.setdefault(block["program"], []).append(last)
         elif block["language"] != "markdown":
             last["shown"] += block["text"]
@@ -182,6 +189,7 @@ def test_what_is_copied_runs(page: Page, run: Run, tmp_path: Path, path: str) ->
         if language == "console":
             run_command(program[0], tmp_path)
             continue
+        assert parts == [block["code"] for block in program]
         shown = [block["shown"].strip("\n") for block in program]
         if program[0]["ran"]:  # with libraries that are not here: nox -s frameworks
             assert shown == [recorded(*parts)]
@@ -228,20 +236,23 @@ def downloads(page: Page) -> dict[str, Path]:
             link.click()
         name = download.value.suggested_filename
         assert link.get_attribute("href").endswith(f"/{name}")
+        assert Path(name).suffix not in found
         found[Path(name).suffix] = download.value.path()
     return found
 
 
 def cells(notebook: str | bytes) -> list[str]:
-    """Return the code of a notebook."""
-    found = json.loads(notebook)["cells"]
-    code = [cell["source"] for cell in found if cell["cell_type"] == "code"]
+    """Return the code of a notebook, which Jupyter opens with Python."""
+    found = json.loads(notebook)
+    assert found["nbformat"] == 4
+    assert found["metadata"]["kernelspec"]["name"] == "python3"
+    code = [cell["source"] for cell in found["cells"] if cell["cell_type"] == "code"]
     return ["".join(lines).strip("\n") for lines in code]
 
 
-def texts(page: Page, language: str) -> list[str]:
+def texts(page: Page, *languages: str) -> list[str]:
     blocks = page.evaluate(BLOCKS)
-    return [b["text"].strip("\n") for b in blocks if b["language"] == language]
+    return [b["text"].strip("\n") for b in blocks if b["language"] in languages]
 
 
 @pytest.mark.parametrize("path", [p for p in DOWNLOADS if "auto_examples/" in p])
@@ -250,9 +261,11 @@ def test_a_script_and_its_notebook_are_the_page(page: Page, run: Run, path: str)
     files = downloads(page)
     assert files.keys() == {".py", ".ipynb", ".zip"}
     script = files[".py"].read_bytes()
-    assert run([script.decode()]) == ["\n".join(texts(page, "none"))]
-    # The parts on the page run, see above, so the same in a notebook need not run again.
-    assert cells(files[".ipynb"].read_bytes()) == texts(page, "Python")
+    shown = texts(page, "none")
+    assert run([script.decode()]) == ["\n".join(shown)]
+    notebook = cells(files[".ipynb"].read_bytes())
+    assert notebook == texts(page, "Python")
+    assert list(filter(None, run(notebook))) == shown
     with ZipFile(files[".zip"]) as archive:
         packed = {Path(name).suffix: archive.read(name) for name in archive.namelist()}
     assert packed.keys() == {".py", ".ipynb"}
@@ -260,10 +273,11 @@ def test_a_script_and_its_notebook_are_the_page(page: Page, run: Run, path: str)
     assert cells(packed[".ipynb"]) == texts(page, "Python")
 
 
-def test_the_notebook_is_its_page(page: Page) -> None:
+def test_the_notebook_is_its_page(page: Page, run: Run) -> None:
     page.goto("learn/gather_form.html")
-    notebook = downloads(page)[".ipynb"].read_bytes()
-    assert cells(notebook) == texts(page, "ipython3")
+    notebook = cells(downloads(page)[".ipynb"].read_bytes())
+    assert notebook == texts(page, "ipython3")
+    assert list(filter(None, run(notebook))) == texts(page, "none", "myst-ansi")
 
 
 @pytest.mark.parametrize("path", ["index.html", "learn/demo.html"])

@@ -125,9 +125,9 @@ def test_one_version_of_each_figure_is_shown(view: tuple[Page, str]) -> None:
     assert page.evaluate(UNFIT, name.rpartition("-")[2]) == [0]
 
 
-def test_formulas_are_set_in_one_font(loaded: tuple[Page, str]) -> None:
+def test_formulas_are_set_in_one_font(loaded: Loaded) -> None:
     """The font is a subset: where it lacks a character, another one steps in."""
-    page, _ = loaded
+    page, *_ = loaded
     tools = page.context.new_cdp_session(page)
     for domain in ("DOM", "CSS"):
         tools.send(f"{domain}.enable")
