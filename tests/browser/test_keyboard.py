@@ -5,8 +5,8 @@ from playwright.sync_api import Page
 
 from .conftest import PAGES
 
-# One page for each template, and those with explorers: beside what is on a page stands the
-# same everywhere, where there is room for it.
+# One page for each template, and those with explorers: where there is room for it, the
+# same stands beside every page.
 PLACES = (
     "index.html",
     "404.html",

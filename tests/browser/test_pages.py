@@ -53,7 +53,7 @@ UNFIT = """(theme) => {
 
 
 Loaded = tuple[Page, str, list[str]]
-# Pages with figures, mathematics, code and explorers, for a theme that the reader chooses.
+# Pages with figures, mathematics, code and explorers, to choose a theme on.
 CHOSEN = ("index.html", "learn/derivation.html", "learn/gather.html")
 # Addresses whose state is not the one that a page begins with, and words that tell it.
 STATES = {
