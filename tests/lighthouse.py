@@ -87,9 +87,7 @@ def main() -> None:
         if got[name] < least
     ]
     failures += [
-        f"{page}: shift {got['shift']}"
-        for page, got in pages.items()
-        if got["shift"]
+        f"{page}: shift {got['shift']}" for page, got in pages.items() if got["shift"]
     ]
     if pages["index.html"]["bytes"] > MOST_BYTES:
         failures.append(f"index.html: {pages['index.html']['bytes']} bytes")
