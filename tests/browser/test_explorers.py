@@ -507,6 +507,18 @@ def test_gather_by_mouse_and_keyboard(page: Page) -> None:
             assert state()["cell"] == json.loads(f"[{cell.get_attribute('data-cell')}]")
 
 
+def test_gather_is_not_moved_by_a_mouse_that_lies_still(page: Page) -> None:
+    element = open_explorer(page, "learn/gather.html", "gather")
+    element.locator("[data-cell='2,0']").hover()
+    # With an error out goes; without, it comes back under the mouse.
+    index = element.get_by_label("index[0, 0]")
+    for number, is_there in (("-1", False), ("4", True)):
+        index.fill(number)
+        assert element.locator(".out").is_visible() == is_there
+        page.wait_for_timeout(300)
+    assert element.evaluate("(element) => element.state.cell") == [0, 0]
+
+
 def test_gather_copies_a_snippet_that_prints_its_out(page: Page) -> None:
     element = open_explorer(page, "learn/gather.html", "gather")
     state = {"input": "3d", "dim": 2, "index": [[[3, 0]], [[1, 1]]]}

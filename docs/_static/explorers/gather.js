@@ -134,7 +134,8 @@
           this.settle();
         }
       };
-      this.addEventListener("pointerover", ({ target }) =>
+      // Not pointerover: what comes to lie under a still pointer is not pointed at.
+      this.addEventListener("pointermove", ({ target }) =>
         point(target.closest("[data-cell]")?.dataset.cell),
       );
       this.addEventListener("focusin", ({ target }) => point(target.dataset.at));
