@@ -138,6 +138,11 @@ def colours(element: Locator, *, far_end: bool = False) -> list[tuple[int, ...]]
     return [colour for _, colour in sorted(found, reverse=True)]
 
 
+def is_grey(colour: tuple[int, ...]) -> bool:
+    """Tell a mix of the two colours of text, in forced colours, from one of the site."""
+    return len(set(colour)) == 1
+
+
 # --- The mix of δ and u -----------------------------------------------------------------
 
 
@@ -1113,6 +1118,9 @@ def test_forced_colours_leave_what_is_drawn(
         # Where its knob is not: at the far end.
         slider.press("Home")
         assert len(colours(slider, far_end=True)) > 1
+        assert all(is_grey(colour) for colour in colours(slider))
+    if name == "conventions":
+        assert is_grey(colours(element.locator(DRAWN[name][0]))[0])
     context.close()
 
 
