@@ -437,7 +437,7 @@ def gather_states() -> list[State]:
     """Draw calls, one half of which go wrong in one way or another."""
     draw = random.Random(1)
     states = []
-    for n in range(500):
+    for n in range(540):
         name = draw.choice(list(INPUTS))
         size = INPUTS[name].shape
         dim = draw.randrange(len(size))
@@ -782,12 +782,14 @@ def conventions_states() -> list[State]:
         binary = {"half", "swap"} & {first, second}
         sizes = [least, 5, 10, 1000, 32000, 100_000]
         sizes += [draw.randint(3, 100) for _ in range(9)]
-        for K in sizes:  # noqa: N806
+        epsilons = [0, 0.05, 0.1]
+        epsilons += [draw.randrange(100) / 100 for _ in sizes[len(epsilons) :]]
+        for K, epsilon in zip(sizes, epsilons, strict=True):  # noqa: N806
             states.append(
                 {
                     "first": first,
                     "second": second,
-                    "smoothing": draw.choice([0, 0.05, 0.1, draw.randrange(100) / 100]),
+                    "smoothing": epsilon,
                     "classes": least if binary else K,
                 }
             )
