@@ -70,7 +70,13 @@ def watched(
 
     page.on("console", lambda m: complain(f"{m.type}: {m.text}"))
     page.on("pageerror", lambda error: complain(str(error)))
-    page.on("requestfailed", lambda r: complain(f"failed: {r.url}"))
+    # A page that is left gives up what it still waits for: that is no failure.
+    page.on(
+        "requestfailed",
+        lambda r: (
+            None if r.failure == "net::ERR_ABORTED" else complain(f"failed: {r.url}")
+        ),
+    )
     page.on(
         "request",
         lambda r: None if r.url.startswith(site) else complain(f"asks {r.url}"),
