@@ -79,6 +79,7 @@ def test_files_may_be_unpacked(folder: Path) -> None:
         (b"\0\0\x08\x03\0\0\0\x01", "is not an IDX file of bytes"),
         (idx(torch.zeros(2, 3))[:-1], r"should hold \(2, 3\) bytes and holds 5"),
         (idx(torch.zeros(2, 3)) + b"\0", r"should hold \(2, 3\) bytes and holds 7"),
+        (idx(torch.zeros(0, 3)), r"holds nothing: its shape is \(0, 3\)"),
     ],
 )
 def test_a_file_in_another_form_is_refused(
@@ -98,11 +99,29 @@ def test_a_file_that_cannot_be_unpacked_is_refused(
         train.read_idx(tmp_path / "images.gz")
 
 
-def test_images_without_their_labels_are_refused(folder: Path) -> None:
-    labels = gzip.compress(idx(torch.zeros(7)))
-    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
-    with pytest.raises(DataError, match="100 images and 7 labels"):
-        train.load(folder)
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        ((9, 28, 28), torch.zeros(7), r"images \(9, 28, 28\) and labels \(7,\), not"),
+        ((9, 32, 32), torch.zeros(9), r"images \(9, 32, 32\) and labels \(9,\), not"),
+        ((9, 1, 28, 28), torch.zeros(9, 1), r"and labels \(9, 1\), not"),
+        ((9, 28, 28), torch.arange(2, 11), "has a label 10, not 0 to 9"),
+    ],
+)
+def test_other_data_are_refused(
+    folder: Path, images: tuple[int, ...], labels: torch.Tensor, words: str
+) -> None:
+    files = {"images-idx3": torch.zeros(images), "labels-idx1": labels}
+    for kind, values in files.items():
+        path = folder / f"t10k-{kind}-ubyte.gz"
+        path.write_bytes(gzip.compress(idx(values)))
+    with pytest.raises(DataError, match=words):
+        train.load(folder, held_out=100)
+
+
+def test_images_to_train_on_must_be_left(folder: Path) -> None:
+    with pytest.raises(DataError, match="has 300 images to train on or to hold out"):
+        train.load(folder, held_out=300)
 
 
 def test_a_missing_data_set_is_told_how_to_get(folder: Path) -> None:
@@ -230,6 +249,14 @@ def test_after_a_kill_only_what_was_not_finished_is_trained(
     assert seen == 2 * train.images_seen(SHORT, runs.data)
 
 
+def test_other_images_are_trained_on_anew(folder: Path, runs: Runs) -> None:
+    labels = gzip.compress(idx(torch.arange(100).flip(0) % 10))
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
+    other = Runs(runs.folder, train.load(folder, held_out=100))
+    less = Runs(runs.folder, train.load(folder, held_out=99))
+    assert len({one.path(SHORT, 0) for one in (runs, other, less)}) == 3
+
+
 def test_a_run_has_a_name_of_its_own(runs: Runs) -> None:
     paths = {runs.path(s, n) for s in experiment.SETTINGS.values() for n in range(5)}
     assert len(paths) == 5 * len(experiment.SETTINGS)
@@ -238,9 +265,10 @@ def test_a_run_has_a_name_of_its_own(runs: Runs) -> None:
 def test_a_student_is_given_the_teacher_of_its_seed(runs: Runs) -> None:
     student = Setting(width=train.STUDENT, teacher=0.1, temperature=4.0)
     found = runs.get(student, 2)
-    assert runs.path(Setting(smoothing=0.1), 2).exists()
+    taught = Setting(smoothing=0.1, width=train.TEACHER)
+    assert runs.path(taught, 2).exists()
     teacher = train.network(train.TEACHER)
-    teacher.load_state_dict(runs.get(Setting(smoothing=0.1), 2)["state"])
+    teacher.load_state_dict(runs.get(taught, 2)["state"])
     again = train.train(student, 2, runs.data, teacher)
     assert torch.equal(found["test"], again["test"])
 
@@ -321,6 +349,7 @@ RECORD = json.loads(experiment.RECORD.read_text(encoding="utf-8"))
 def test_the_file_is_of_these_settings_and_seeds() -> None:
     assert list(RECORD["settings"]) == list(experiment.SETTINGS)
     assert RECORD["seeds"] == list(experiment.SEEDS)
+    assert RECORD["code"] == train.CODE
     for name, row in RECORD["settings"].items():
         assert Setting(**row["setting"]) == experiment.SETTINGS[name]
         assert list(row["difference"]) == list(experiment.AGAINST[name])
@@ -331,7 +360,7 @@ def test_means_intervals_and_differences_follow_from_the_seeds() -> None:
         name: {figure: found["seeds"] for figure, found in row["figures"].items()}
         for name, row in RECORD["settings"].items()
     }
-    for images in ("all", "few"):
+    for images in experiment.GRIDS:
         plain = seeds[f"{images} 0.0"]
         seeds[f"{images} scaled"] = {n: plain[f"scaled {n}"] for n in ("nll", "ece")}
     for name, row in RECORD["settings"].items():

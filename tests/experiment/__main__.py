@@ -28,10 +28,12 @@ from ..bench import processor
 from .train import (
     BATCH,
     CLASSES,
+    CODE,
     EPOCHS,
     IMBALANCE,
     RATE,
     STUDENT,
+    TEACHER,
     DataError,
     Runs,
     Setting,
@@ -56,7 +58,8 @@ def add(name, *against, **options):
     SETTINGS[name], AGAINST[name] = Setting(**options), against
 
 
-for images in ("all", "few"):
+GRIDS = ("all", "often", "few")
+for images in GRIDS:
     for e in SMOOTHING:
         base = [f"{images} 0.0"] if e else []
         add(f"{images} {e}", *base, f"{images} scaled", images=images, smoothing=e)
@@ -70,17 +73,25 @@ for name, against, e, weights in (
 ):
     options = {"images": "unbalanced", "smoothing": e, "weights": weights}
     add(f"unbalanced {name}", *(f"unbalanced {other}" for other in against), **options)
-add("student", width=STUDENT)
+add("student", images="often", width=STUDENT)
+for e in (0.0, 0.1):
+    base = ["teacher 0.0"] if e else []
+    options = {"images": "often", "width": TEACHER, "smoothing": e}
+    add(f"teacher {e}", *base, "student", **options)
 for t in (1.0, 4.0):
     for e in (0.0, 0.1):
         base = [f"student 0.0 at {t}"] if e else []
-        options = {"width": STUDENT, "teacher": e, "temperature": t}
+        options = {"images": "often", "width": STUDENT, "teacher": e, "temperature": t}
         add(f"student {e} at {t}", *base, "student", **options)
-for noise in (0.2, 0.4):
-    for e in (0.0, 0.1, 0.2):
-        base = [f"noise {noise} 0.0"] if e else []
-        add(f"noise {noise} {e}", *base, noise=noise, smoothing=e)
-REPEATED = ("all 0.1", "student 0.1 at 4.0", "noise 0.4 0.1")
+for images in ("all", "often"):
+    for noise in (0.2, 0.4):
+        for e in (0.0, 0.1, 0.2):
+            base = [f"{images} noise {noise} 0.0"] if e else []
+            if images == "often":  # to stop early is another way to bear noise
+                base.append(f"all noise {noise} 0.0")
+            options = {"images": images, "noise": noise, "smoothing": e}
+            add(f"{images} noise {noise} {e}", *base, **options)
+REPEATED = ("all 0.1", "student 0.1 at 4.0", "often noise 0.4 0.1")
 
 
 def fit_temperature(logits, labels):
@@ -172,7 +183,7 @@ def summary(figures):
             {name: found[f"scaled {name}"] for name in ("nll", "ece")}
             for found in figures[f"{images} 0.0"]
         ]
-        for images in ("all", "few")
+        for images in GRIDS
     }
     for name, setting in SETTINGS.items():
         row = {"setting": asdict(setting), "figures": {}}
@@ -205,6 +216,7 @@ def commit():
 
 def main(folder):
     torch.set_num_threads(1)  # the last digits differ with how many threads there are
+    torch.use_deterministic_algorithms(True)
     try:
         data = load(folder)
     except DataError as error:
@@ -233,6 +245,8 @@ def main(folder):
         "torch": torch.__version__,
         "torchmetrics": torchmetrics.__version__,
         "commit": commit(),
+        "data": data.digest,
+        "code": CODE,
         "seeds": list(SEEDS),
         "bins": BINS,
         "coverage": COVERAGE,

@@ -18,12 +18,12 @@ from torch import nn
 
 from label_smoothing import convert_smoothing
 
-CODE = Path(__file__).read_text("utf-8")
+CODE = hashlib.sha256(Path(__file__).read_text("utf-8").encode()).hexdigest()
 CLASSES, HELD_OUT, FEW = 10, 10_000, 5_000
 IMBALANCE = 100  # the commonest class has this many times the images of the rarest
 BATCH, RATE = 256, 6e-3
-EPOCHS = {"all": 3, "few": 20, "unbalanced": 6}
-TEACHER, STUDENT = 8, 4  # channels of the first layer
+EPOCHS = {"all": 3, "often": 20, "few": 20, "unbalanced": 6}
+STUDENT, USUAL, TEACHER = 4, 8, 16  # channels of the first layer
 FILES = [
     f"{part}-{kind}-ubyte"
     for part in ("train", "t10k")
@@ -49,7 +49,7 @@ class Setting:
     images: str = "all"
     noise: float = 0.0
     weights: str = "none"
-    width: int = TEACHER
+    width: int = USUAL
     teacher: float | None = None  # the smoothing that its teacher was trained with
     temperature: float = 1.0  # of the distillation
 
@@ -61,6 +61,7 @@ class Data:
     train: tuple[torch.Tensor, torch.Tensor]
     held_out: tuple[torch.Tensor, torch.Tensor]
     test: tuple[torch.Tensor, torch.Tensor]
+    digest: str  # of all of them, and of what is held out
 
 
 def read_idx(path):
@@ -78,6 +79,8 @@ def read_idx(path):
     body = content[4 * (1 + len(shape)) :]
     if len(body) != math.prod(shape):
         raise DataError(f"{path} should hold {shape} bytes and holds {len(body)}")
+    if not body:
+        raise DataError(f"{path} holds nothing: its shape is {shape}")
     return torch.frombuffer(bytearray(body), dtype=torch.uint8).reshape(shape)
 
 
@@ -90,11 +93,20 @@ def load(folder, held_out=HELD_OUT):
         if path is None:
             raise DataError(MISSING.format(file=file, folder=folder))
         found.append(read_idx(path))
-    for part in (found[:2], found[2:]):
-        if len(part[0]) != len(part[1]):
-            counts = f"{len(part[0])} images and {len(part[1])} labels"
-            raise DataError(f"a part of the data in {folder} has {counts}")
+    digest = hashlib.sha256(repr(held_out).encode())
+    for images, labels in (found[:2], found[2:]):
+        if labels.dim() != 1 or images.shape != (len(labels), 28, 28):
+            shapes = f"images {tuple(images.shape)} and labels {tuple(labels.shape)}"
+            raise DataError(f"{folder} has {shapes}, not (N, 28, 28) and (N,)")
+        if labels.max() >= CLASSES:
+            raise DataError(
+                f"{folder} has a label {labels.max()}, not 0 to {CLASSES - 1}"
+            )
+        for values in (images, labels):
+            digest.update(values.numpy())
     images, labels = found[:2]
+    if held_out >= len(labels):
+        raise DataError(f"{folder} has {len(labels)} images to train on or to hold out")
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     inner, outer = order[held_out:], order[:held_out]
     mean, std = (f(images[inner] / 255) for f in (torch.mean, torch.std))
@@ -107,6 +119,7 @@ def load(folder, held_out=HELD_OUT):
         train=prepared(images[inner], labels[inner]),
         held_out=prepared(images[outer], labels[outer]),
         test=prepared(*found[2:]),
+        digest=digest.hexdigest(),
     )
 
 
@@ -114,7 +127,7 @@ def choose(images, labels):
     """Return which of the images to train on."""
     if images == "few":
         return torch.arange(FEW)
-    if images == "all":
+    if images in ("all", "often"):
         return torch.arange(len(labels))
     most = labels.bincount().min()
     return torch.cat(
@@ -170,7 +183,6 @@ def loss_of(setting, weight):
 
 def train(setting, seed, data, teacher=None, progress=lambda images: None):
     """Train a network, and return its state and its logits."""
-    torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
     model = network(setting.width)
     generator = torch.Generator().manual_seed(seed)
@@ -209,6 +221,11 @@ def images_seen(setting, data):
     return EPOCHS[setting.images] * len(choose(setting.images, data.train[1]))
 
 
+def teacher_of(setting):
+    """Return how the teacher of a student is trained."""
+    return Setting(setting.teacher, images=setting.images, width=TEACHER)
+
+
 class Runs:
     """Runs that are trained once, and kept in a folder."""
 
@@ -216,13 +233,13 @@ class Runs:
         self.folder, self.data, self.progress = folder, data, progress
 
     def path(self, setting, seed):
-        what = repr((asdict(setting), seed, torch.__version__, CODE))
+        what = repr((asdict(setting), seed, torch.__version__, self.data.digest, CODE))
         return self.folder / f"{hashlib.sha256(what.encode()).hexdigest()[:20]}.pt"
 
     def train(self, setting, seed):
         teacher = None
         if setting.teacher is not None:
-            taught = self.get(Setting(smoothing=setting.teacher), seed)
+            taught = self.get(teacher_of(setting), seed)
             teacher = network(TEACHER)
             teacher.load_state_dict(taught["state"])
         return train(setting, seed, self.data, teacher, self.progress)
