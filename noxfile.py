@@ -243,7 +243,7 @@ def confirm(session: nox.Session, root: Path) -> None:
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Change the library bit by bit: a test must fail each time."""
-    install(session, "tests", "mutants")
+    install(session, "tests", "experiment", "mutants")
     session.run("python", "tests/mutants.py")
 
 
