@@ -28,6 +28,8 @@ nox.options.default_venv_backend = "virtualenv"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PINS = Path("constraints.txt")
 # What a build leaves behind. Old output must not survive a change in src/.
+# The programs that measure are modules of docs/measured.
+MEASURED = {"PYTHONPATH": "docs"}
 BUILT = ("docs/_build", "docs/auto_examples")
 STRICT = ("-W", "--keep-going", "-n", "-T", "-q")
 
@@ -185,9 +187,9 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lighthouse(session: nox.Session) -> None:
-    """Have Lighthouse judge the site that is built, into docs/lighthouse.json."""
+    """Have Lighthouse judge the site that is built, into docs/measured."""
     install_node(session)
-    session.run("python", "tests/lighthouse.py")
+    session.run("python", "-m", "measured.lighthouse", env=MEASURED)
 
 
 @nox.session(default=False)
@@ -221,12 +223,20 @@ def prove(session: nox.Session) -> None:
                 env={"PYTHONPATH": str(root / "src")},
             )  # fmt: skip
         if not every:
-            shutil.copy(root / "docs" / "proof.json", "docs/proof.json")
+            proof = Path("docs", "measured", "proof.json")
+            shutil.copy(root / proof, proof)
 
 
 def confirm(session: nox.Session, root: Path) -> None:
     """Put a sample of the flipped digits through the whole build."""
-    sample = session.run("python", "docs/_ext/proof.py", silent=True, log=False)
+    sample = session.run(
+        "python",
+        "-m",
+        "verified.proof",
+        silent=True,
+        log=False,
+        env={"PYTHONPATH": "docs:docs/_ext"},
+    )
     survivors = []
     for mutant in json.loads(sample):
         file = root / mutant["path"]
@@ -244,7 +254,7 @@ def confirm(session: nox.Session, root: Path) -> None:
 def mutants(session: nox.Session) -> None:
     """Change the library bit by bit: a test must fail each time."""
     install(session, "tests", "experiment", "mutants")
-    session.run("python", "tests/mutants.py")
+    session.run("python", "-m", "measured.mutants", env=MEASURED)
 
 
 @nox.session(default=False)
@@ -252,29 +262,29 @@ def bench(session: nox.Session) -> None:
     """Time the loss in one pass beside PyTorch's own; it takes a quiet machine."""
     install(session)
     threads = {"OMP_NUM_THREADS": None, "MKL_NUM_THREADS": None}
-    session.run("python", "tests/bench.py", env=threads)
+    session.run("python", "-m", "measured.bench", env=MEASURED | threads)
 
 
 @nox.session(default=False)
 def experiment(session: nox.Session) -> None:
     """Train on Fashion-MNIST with and without smoothing; ``-- FOLDER`` has its files."""
     install(session, "experiment")
-    session.run("python", "-m", "tests.experiment", *session.posargs)
+    session.run("python", "-m", "measured.experiment", *session.posargs, env=MEASURED)
 
 
 @nox.session(default=False)
 def rosetta(session: nox.Session) -> None:
     """Run what the libraries ship: none may differ; ``-- --record`` what they do."""
     install(session)
-    session.run("python", "-m", "tests.rosetta", *session.posargs)
+    session.run("python", "-m", "measured.rosetta", *session.posargs, env=MEASURED)
 
 
 @nox.session(default=False)
 def frameworks(session: nox.Session) -> None:
     """Run the guide's loops in other libraries; ``-- --record`` what they print."""
-    session.install("-c", str(PINS), "-r", "tests/frameworks.txt")
+    session.install("-c", str(PINS), "-r", "docs/measured/frameworks/frameworks.txt")
     session.env.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    session.run("python", "-m", "tests.frameworks", *session.posargs)
+    session.run("python", "-m", "measured.frameworks", *session.posargs, env=MEASURED)
 
 
 @nox.session(default=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path[:0] = [str(HERE), str(HERE / "_ext")]
 
 
 # A warning of Python in code that the site shows, or under it, is an error.
@@ -51,18 +51,8 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
     "notfound.extension",
-    "downloads",
-    "drawings",
-    "explorers",
-    "markup",
-    "mathml",
-    "verified_code",
-    "verified_numbers",
-    "verified_readme",
-    "record",
-    "ran",
-    "rosetta",
-    "proof",
+    "presentation",
+    "verified",
 ]
 exclude_patterns = ["_build", "_static", "auto_examples/**.ipynb"]
 nitpicky = True
@@ -156,8 +146,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": "FileNameSortKey",
-    "image_scrapers": ("drawings.scraper",),
-    "reset_modules": ("matplotlib", "drawings.reset_torch"),
+    "image_scrapers": ("presentation.drawings.scraper",),
+    "reset_modules": ("matplotlib", "presentation.drawings.reset_torch"),
     "capture_repr": (),
     "backreferences_dir": "auto_examples/backreferences",
     "doc_module": ("label_smoothing",),

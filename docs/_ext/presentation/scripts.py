@@ -1,0 +1,58 @@
+"""The directive ``ran``: a script that the build does not run, and what it has printed.
+
+``{ran} frameworks/train_timm.py`` shows the script and its output, as
+``nox -s frameworks`` has recorded it in ``frameworks.json``. A script that is not the one
+that was run is an error, and so is an output that is not the one that was recorded.
+"""
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from measured.frameworks.seal import digest
+from sphinx.util.docutils import SphinxDirective
+
+RECORD = "measured/frameworks/frameworks.json"
+AGAIN = "run nox -s frameworks -- --record"
+
+
+class Ran(SphinxDirective):
+    """A script, the versions that it ran with, and its output."""
+
+    required_arguments = 1
+
+    def run(self):
+        script, _ = self.env.relfn2path(self.arguments[0])
+        text, record = self.read(script), json.loads(self.read(RECORD))
+        row = record.get(Path(script).name)
+        if row is None:
+            raise self.error(f"ran: {RECORD} does not have {script}: {AGAIN}")
+        if row["sha256"] != digest(text, row):
+            raise self.error(
+                f"ran: {script} is not the script that ran, or {RECORD} "
+                f"not what was recorded: {AGAIN}"
+            )
+        versions = " and ".join(map(" ".join, row["versions"].items()))
+        return [
+            self.block(text.rstrip("\n"), "python", "script"),
+            nodes.paragraph("", f"With {versions} it prints:", classes=["ran"]),
+            self.block("\n".join(row["printed"]), "none", "output"),
+        ]
+
+    def read(self, name):
+        self.env.note_dependency(name)
+        path = Path(self.env.srcdir, name)
+        if not path.exists():
+            raise self.error(f"ran: there is no {name}: {AGAIN}")
+        return path.read_text(encoding="utf-8")
+
+    def block(self, text, language, kind):
+        block = nodes.literal_block(text, text, language=language, classes=["ran"])
+        block["ran"] = kind
+        self.set_source_info(block)
+        return block
+
+
+def setup(app):
+    app.add_directive("ran", Ran)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
