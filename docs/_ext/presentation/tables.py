@@ -138,7 +138,9 @@ class Rosetta(SphinxDirective):
 
     def cell(self, text):
         parts, _ = self.parse_inline(text) if "$" in text else ([nodes.Text(text)], [])
-        return nodes.paragraph("", "", nodes.inline("", "", *parts, tie=("num", "")))
+        return nodes.paragraph(
+            "", "", nodes.inline("", "", *parts, tie=("value", "rosetta"))
+        )
 
 
 def setup(app):

@@ -12,20 +12,21 @@ do the examples of each docstring. Where blocks continue each other, a note says
 
 import ast
 import functools
-import inspect
-import pkgutil
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
-from sphinx.util import logging
 
-log = logging.getLogger(__name__)
+from verified.places import GENERATED, warn
+
 NOT_CODE = {"bibtex", "markdown", "text"}
 DRAWS = re.compile(r"\bfigures\.\w+\(")
 OPTION = re.compile(r"#\s*doctest:")
@@ -34,51 +35,7 @@ IMPORT = re.compile(r"^(import|from) \w", re.MULTILINE)
 EXECUTION = re.compile(r"^\W*execution_\w+\W*:", re.MULTILINE)
 # Code in the text of a gallery script; formulas are not code.
 CODE_IN_TEXT = re.compile(r"^# .*(?<!math)::", re.MULTILINE)
-GENERATED = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)-(\d+)")
 FILE_NAME = re.compile(r"[\w./-]*\.(?:gif|jpe?g|png|svg|webp)")
-
-
-def warn(message, *args, location):
-    """Warn about the first of the arguments, at the line that an author wrote."""
-    if isinstance(location, nodes.Node):
-        first = str(args[0]).partition(",")[0] if args else ""
-        location = written(location, first) or location
-    log.warning(message, *args, location=location, type="verified")
-
-
-def written(node, words):
-    """Return where a text stands that was generated from a docstring or a script."""
-    while node is not None and not node.source:
-        node = node.parent
-    source = node.source if node is not None else ""
-    if ":docstring of " in source:
-        path, first, lines = docstring(source.rpartition(" ")[2].rstrip(":"))
-    elif "/auto_examples/" in source:
-        path, first, lines = script_block(node)
-    else:
-        return None
-    at = next((at for at, line in enumerate(lines, first) if words in line), first)
-    return f"{path}:{at}"
-
-
-@functools.cache
-def docstring(name):
-    """Return the file of a documented object, its first line, and its lines."""
-    thing = inspect.unwrap(pkgutil.resolve_name(name))
-    lines, first = inspect.getsourcelines(thing)
-    return inspect.getsourcefile(thing), first or 1, lines
-
-
-def script_block(node):
-    """Return the script that Sphinx-Gallery made a text of, and the lines it stood in."""
-    path = node.source.replace("/docs/auto_examples/", "/examples/")
-    lines = Path(path).with_suffix(".py").read_text(encoding="utf-8").splitlines()
-    first, last = 1, len(lines)
-    for comment in node.document.findall(nodes.comment):
-        block = GENERATED.match(comment.astext())
-        if block and comment.line <= node.line:
-            first, last = map(int, block.groups())
-    return Path(path).with_suffix(".py"), first, lines[first - 1 : last]
 
 
 class EachSnippetAlone(SphinxTransform):
@@ -89,9 +46,12 @@ class EachSnippetAlone(SphinxTransform):
 
     default_priority = 400
 
-    def apply(self):
+    def apply(self, **options: object) -> None:
+        """Give each snippet a group of its own."""
         number, last = 0, None
-        for node in self.document.findall(is_test):
+        for node in self.document.findall(nodes.Element):
+            if not is_test(node):
+                continue
             kind = node["testnodetype"]
             if kind in ("testcode", "doctest"):
                 number += 1
@@ -103,8 +63,8 @@ class EachSnippetAlone(SphinxTransform):
                 node["groups"] = [f"snippet {number}"]
             last = kind
         for number, described in enumerate(self.document.findall(addnodes.desc_content)):
-            for node in described.findall(nodes.doctest_block):
-                node["groups"] = [f"docstring {number}"]
+            for block in described.findall(nodes.doctest_block):
+                block["groups"] = [f"docstring {number}"]
 
 
 class GoesOn(SphinxTransform):
@@ -112,7 +72,8 @@ class GoesOn(SphinxTransform):
 
     default_priority = 400
 
-    def apply(self):
+    def apply(self, **options: object) -> None:
+        """Put a note before the first part."""
         for parts in self.programs():
             if len(parts) < 2:
                 continue
@@ -123,60 +84,72 @@ class GoesOn(SphinxTransform):
             at = first.parent.index(first)
             first.parent.insert(at, nodes.paragraph("", note, classes=["goes-on"]))
 
-    def programs(self):
+    def programs(self) -> Iterator[list[nodes.Element]]:
         """Yield the cells of the page, the parts of the script, and each docstring."""
-        yield list(self.document.findall(is_cell))
+        yield [cell for cell in self.document.findall(nodes.Element) if is_cell(cell)]
         blocks = self.document.findall(nodes.literal_block)
         yield [block for block in blocks if is_gallery_code(block, self.env.docname)]
         for described in self.document.findall(addnodes.desc_content):
             yield [n for n in described.children if isinstance(n, nodes.doctest_block)]
 
 
-def is_test(node):
-    return isinstance(node, nodes.Element) and "testnodetype" in node.attributes
-
-
-def is_cell(node):
-    return isinstance(node, nodes.Element) and node.get("nb_element") == "cell_code"
-
-
-def inside(node, wanted):
-    while node is not None:
-        if wanted(node):
-            return True
+def enclosing(
+    node: nodes.Element, wanted: Callable[[nodes.Element], bool]
+) -> nodes.Element | None:
+    """Return the node, or the nearest one around it, that is wanted."""
+    while node is not None and not wanted(node):
         node = node.parent
-    return False
+    return node
 
 
-def in_gallery(name):
+def is_test(node: nodes.Element) -> bool:
+    """Tell what the doctest builder runs or compares."""
+    return "testnodetype" in node.attributes
+
+
+def is_cell(node: nodes.Element) -> bool:
+    """Tell a code cell of a notebook page."""
+    return node.get("nb_element") == "cell_code"
+
+
+def in_gallery(name: str) -> bool:
+    """Tell a page of the gallery."""
     return name.startswith("auto_examples/")
 
 
-def is_cell_input(node):
-    return "cell_input" in node.parent.get("classes", ()) and inside(node, is_cell)
+def is_cell_input(node: nodes.Element) -> bool:
+    """Tell the code of a cell."""
+    classes = node.parent.get("classes", ())
+    return "cell_input" in classes and enclosing(node, is_cell) is not None
 
 
-def is_gallery_code(node, name):
-    """Sphinx-Gallery puts a comment of its own before each block that it ran."""
-    at = node.parent.index(node)
-    before = node.parent[at - 1] if at else None
-    return (
-        in_gallery(name)
-        and isinstance(before, nodes.comment)
-        and GENERATED.match(before.astext()) is not None
-    )
+def is_gallery_code(node: nodes.Element, name: str) -> bool:
+    """Tell a block that Sphinx-Gallery ran: it follows a comment of Sphinx-Gallery.
+
+    The code of a script in one block comes after what it drew and printed.
+    """
+    if not in_gallery(name) or is_output(node, name):
+        return False
+    for before in reversed(node.parent[: node.parent.index(node)]):
+        if isinstance(before, nodes.comment):
+            return GENERATED.match(before.astext()) is not None
+        drawn = isinstance(before, nodes.image | nodes.line_block)
+        if not drawn and not is_output(before, name):
+            return False
+    return False
 
 
-def is_output(node, name):
+def is_output(node: nodes.Element, name: str) -> bool:
     """Tell the output of a cell or of a gallery script, captured while it ran."""
     if not isinstance(node, nodes.literal_block):
         return False
-    if inside(node, is_cell):
+    if enclosing(node, is_cell) is not None:
         return not is_cell_input(node)
     return in_gallery(name) and "sphx-glr-script-out" in node.get("classes", ())
 
 
-def check_block(node, name):
+def check_block(node: nodes.literal_block, name: str) -> None:
+    """Warn about code that nothing runs."""
     language, text = node.get("language"), node.astext()
     if language == "console":
         check_commands(text, node)
@@ -194,14 +167,15 @@ def check_block(node, name):
 
 
 @functools.cache
-def run_python(*arguments):
+def run_python(*arguments: str) -> tuple[str, str]:
+    """Return what Python prints, and what it complains of."""
     ran = subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, check=False
     )
     return ran.stdout, ran.stderr
 
 
-def commands(text):
+def commands(text: str) -> Iterator[tuple[str, str]]:
     """Yield each command of a console block, and the output that is shown below it."""
     text = text.replace("\\\n", " ")
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
@@ -209,11 +183,12 @@ def commands(text):
         yield command, shown
 
 
-def has_output(text):
+def has_output(text: str) -> bool:
+    """Tell a console block that shows an output."""
     return any(shown for _, shown in commands(text))
 
 
-def check_commands(text, location):
+def check_commands(text: str, location: object) -> None:
     """Run the commands of a console block that show what they print."""
     for command, shown in commands(text):
         if not shown:
@@ -224,44 +199,39 @@ def check_commands(text, location):
             warn("%r: %s", command, error, location=location)
             continue
         if program != "python":
-            warn(
-                "an output of %s, which the build does not run",
-                program,
-                location=location,
-            )
+            words = "an output of %s, which the build does not run"
+            warn(words, program, location=location)
             continue
         stdout, stderr = run_python(*arguments)
         if stdout.strip() != shown.strip():
-            warn(
-                "the page says %r, %s prints %r",
-                shown,
-                command,
-                stdout + stderr,
-                location=location,
-            )
+            words = "the page says %r, %s prints %r"
+            warn(words, shown, command, stdout + stderr, location=location)
     if text.strip() and not text.startswith("$ "):
         warn("an output without a command", location=location)
 
 
-def check_tests(tree):
-    for node in tree.findall(is_test):
-        text = node.get("test") or node.astext()
-        if node.get("options") or "skipif" in node or OPTION.search(text):
+def check_tests(tree: nodes.document) -> None:
+    """Warn about tests that run less than they show."""
+    for node in tree.findall(nodes.Element):
+        text = node.rawsource or node.astext()
+        if is_test(node):
+            text = node.get("test") or node.astext()
+            if node.get("options") or "skipif" in node or OPTION.search(text):
+                warn("a test with options, or that is skipped", location=node)
+            if isinstance(node, nodes.comment):
+                warn("code that a reader does not see", location=node)
+        elif isinstance(node, nodes.doctest_block) and OPTION.search(text):
             warn("a test with options, or that is skipped", location=node)
-        if isinstance(node, nodes.comment):
-            warn("code that a reader does not see", location=node)
-    for node in tree.findall(nodes.doctest_block):
-        if OPTION.search(node.rawsource or node.astext()):
-            warn("a test with options, or that is skipped", location=node)
-    for node in tree.findall(nodes.paragraph):
-        if "\n>>> " in f"\n{node.rawsource or node.astext()}":
+        elif isinstance(node, nodes.paragraph) and "\n>>> " in f"\n{text}":
             warn("a '>>>' that nothing runs: %r", node.astext()[:40], location=node)
-    for node in tree.findall(nodes.block_quote):
-        if isinstance(node.parent, nodes.block_quote):
+        elif isinstance(node, nodes.block_quote) and isinstance(
+            node.parent, nodes.block_quote
+        ):
             warn("nested quotes: a '>>>' outside of a fence?", location=node)
 
 
-def ends_in_assignment(source):
+def ends_in_assignment(source: str) -> bool:
+    """Tell a cell whose last line gives what it draws a name."""
     try:
         last = ast.parse(source).body[-1]
     except (SyntaxError, IndexError):  # a magic, or nothing
@@ -269,9 +239,9 @@ def ends_in_assignment(source):
     return isinstance(last, ast.Assign | ast.AnnAssign | ast.AugAssign)
 
 
-def check_cells(tree):
+def check_cells(tree: nodes.document) -> None:
     """Check that cells ran in sight, and show what they draw, with an alternative."""
-    for cell in tree.findall(is_cell):
+    for cell in filter(is_cell, tree.findall(nodes.Element)):
         tags = [name for name in cell["classes"] if name.startswith("tag_")]
         if tags:
             warn("a cell that does not run in full sight: %s", tags, location=cell)
@@ -286,16 +256,18 @@ def check_cells(tree):
                 warn("an image without an alternative: %r", alt, location=image)
 
 
-def check_gallery(source, root):
+def check_gallery(source: Path, root: Path) -> None:
+    """Check that each script of the gallery left a figure."""
     for script in sorted(root.glob("examples/**/*.py")):
         page = source / "auto_examples" / script.parent.relative_to(root / "examples")
         if not (page / "images" / f"sphx_glr_{script.stem}_001.svg").exists():
-            warn("the script left no figure: did it run?", location=str(script))
+            warn("the script left no figure: did it run?", location=f"{script}:1")
         if CODE_IN_TEXT.search(script.read_text(encoding="utf-8")):
-            warn("code in the text, which nothing runs", location=str(script))
+            warn("code in the text, which nothing runs", location=f"{script}:1")
 
 
-def check_page(env, name, tree):
+def check_page(env: BuildEnvironment, name: str, tree: nodes.document) -> None:
+    """Warn about all code of a page that did not run, or not as it is shown."""
     if EXECUTION.search(env.doc2path(name).read_text(encoding="utf-8")):
         warn("a page that sets how it is executed", location=name)
     for node in tree.findall(nodes.literal_block):
@@ -304,14 +276,15 @@ def check_page(env, name, tree):
     check_cells(tree)
 
 
-def check(app, env):
+def check(app: Sphinx, env: BuildEnvironment) -> None:
+    """Check every page."""
     for name in sorted(env.found_docs):
         check_page(env, name, env.get_doctree(name))
     check_gallery(Path(app.srcdir), Path(app.srcdir).parent)
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
+    """Prepare the snippets of each page, and check the pages once all are read."""
     app.add_transform(EachSnippetAlone)
     app.add_transform(GoesOn)
     app.connect("env-check-consistency", check)
-    return {"version": "3", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,5 +1,6 @@
 """The names that an expression on a page may use: in a number, and in a drawing."""
 
+import csv
 import importlib
 import json
 import math
@@ -63,7 +64,19 @@ def of_settings(figure, **settings):
     }
 
 
+with (MEASURED / "proof.csv").open() as rows:
+    (PROOF,) = csv.DictReader(rows)
+MUTANTS = json.loads((MEASURED / "mutants" / "mutants.json").read_text("utf-8"))
+
+
+def mutants(count):
+    """Return the sum of a count over the modules."""
+    return sum(module[count] for module in MUTANTS.values())
+
+
 NAMES = {
+    "proof": PROOF,
+    "mutants": mutants,
     "bench": BENCH,
     "experiment": EXPERIMENT,
     "measured": measured,

@@ -1,46 +1,50 @@
 """The pages that are read in the repository: their code runs, their text has no numbers.
 
 A host of repositories shows them as plain Markdown, where no role can tie a number. So a
-number stands in ``python`` code, in the ``text`` below it that says what the code prints,
-or in a console block.
+number is in ``python`` code, in the ``text`` below it that says what the code prints, or
+in a console block.
 """
 
 import contextlib
+import functools
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
-from verified.code import check_commands, warn
-from verified.pages import is_decimal, numbers
+from verified.code import check_commands
+from verified.numbers import is_decimal, numbers
+from verified.places import warn
 
 NAMES = ("README.md", "CONTRIBUTING.md")
+parse = MarkdownIt("commonmark").enable("table").parse
 
 
-def printed_by(code):
+@functools.cache
+def printed_by(code: str) -> str:
+    """Return what code prints, or the error that it raises."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(code, {"__name__": "__main__"})
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(code, {"__name__": "__main__"})
+    except Exception as error:
+        return repr(error)
     return printed.getvalue()
 
 
-def check_readme(path):
+def check_readme(path: Path, text: str) -> None:
+    """Run the code of a page, compare what it prints, and look for other numbers."""
     code = None
-    text = path.read_text(encoding="utf-8")
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
+    for token in parse(text):
         place = f"{path}:{token.map[0] + 1}" if token.map else None
         if token.type == "fence" and token.info == "text" and code:
-            try:
-                printed = printed_by(code)
-            except Exception as error:
-                printed = repr(error)
+            printed = printed_by(code)
             if printed != token.content:
-                warn(
-                    "the page says %r, the code prints %r",
-                    token.content,
-                    printed,
-                    location=place,
-                )
+                words = "the page says %r, the code prints %r"
+                warn(words, token.content, printed, location=place)
             code = None
             continue
         if code and token.map:
@@ -55,34 +59,31 @@ def check_readme(path):
         elif token.type == "code_block":  # a formula
             report(filter(is_decimal, numbers(token.content)), place)
         elif token.type == "inline":
-            for part in token.children:
+            for part in token.children or ():
                 found = numbers(part.content)
-                if part.type == "code_inline":
-                    found = filter(is_decimal, found)
-                report(found, place)
+                quoted = part.type == "code_inline"
+                report(filter(is_decimal, found) if quoted else found, place)
         elif token.type == "html_block":
             report(numbers(token.content), place)
     if code:
         warn("code without an output: %r", code[:40], location=str(path))
 
 
-def report(found, place):
-    found = list(found)
-    if found:
-        warn(
-            "numbers that nothing verifies: %s; let code print them",
-            ", ".join(found),
-            location=place,
-        )
+def report(found: Iterable[str], place: str | None) -> None:
+    """Warn about numbers that nothing verifies."""
+    if listed := ", ".join(found):
+        words = "numbers that nothing verifies: %s; let code print them"
+        warn(words, listed, location=place)
 
 
-def check(app, env):
+def check(app: Sphinx, env: BuildEnvironment) -> None:
+    """Check the pages that are there."""
     for name in NAMES:
         path = Path(app.srcdir).parent / name
         if path.exists():
-            check_readme(path)
+            check_readme(path, path.read_text(encoding="utf-8"))
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
+    """Check these pages along with those of the site."""
     app.connect("env-check-consistency", check)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

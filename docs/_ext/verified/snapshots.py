@@ -16,8 +16,9 @@ from docutils import nodes
 from sphinx.ext import doctest
 from sphinx.ext.doctest import DocTestBuilder, SphinxDocTestRunner
 
-from verified.code import is_cell, is_gallery_code, is_output, warn, written
+from verified.code import is_cell, is_gallery_code, is_output
 from verified.pages import is_drawn
+from verified.places import warn, written
 
 
 def captured(tree, name):
@@ -26,7 +27,12 @@ def captured(tree, name):
     outputs = [block.astext() for block in blocks if is_output(block, name)]
     light = [n for n in tree.findall(is_drawn) if "only-dark" not in n["classes"]]
     found = {
-        "cells": sum(bool(cell["exec_count"]) for cell in tree.findall(is_cell)),
+        "cells": sum(
+            bool(cell["exec_count"])
+            for cell in tree.findall(
+                lambda n: isinstance(n, nodes.Element) and is_cell(n)
+            )
+        ),
         "scripts": sum(is_gallery_code(block, name) for block in blocks),
         "outputs": [line for text in outputs for line in text.splitlines()],
         "drawings": [image["alt"] for image in light],

@@ -1,0 +1,89 @@
+"""A number in the text says where it comes from, after ``:=``.
+
+* ``{num}`1.3883 := LabelSmoothing(0.3)(logits, target)``` is computed: the build
+  evaluates the expression and compares every digit shown.
+* ``{printed}`2 := tensor(2)``` is computed too: the words are in an output of the same
+  page, or in what a drawing says it shows.
+* ``{given}`0.3 := smoothing=0.3``` is an input: the words are in code of the same page,
+  be it an example, a drawing, or the expression of another number.
+* ``{cited}`0.2 := szegedy2016: about 0.2%``` is someone else's: the words are in the
+  ``annote`` of that work, in the bibliography.
+
+Beside them ``{value}`len(COLOURS)``` writes what an expression gives, where a program
+keeps the number up to date and no author does.
+"""
+
+import ast
+import functools
+
+import torch
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxRole
+
+from verified.names import NAMES
+from verified.numbers import NUMBER, shows
+from verified.places import warn
+
+
+class Tied(SphinxRole):
+    """The roles num, given, printed and cited."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Keep the tie with the number; the checks of the page compare the two."""
+        shown, _, tie = (part.strip() for part in self.text.partition(":="))
+        node = nodes.inline(shown, shown, classes=["tied"], tie=(self.name, tie))
+        node.source, node.line = self.get_source_info()
+        return [node], []
+
+
+class Value(SphinxRole):
+    """The role value."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Write the value of the expression."""
+        node = nodes.inline(classes=["tied"], tie=("value", self.text))
+        node.source, node.line = self.get_source_info()
+        try:
+            node += nodes.Text(str(eval(self.text, dict(NAMES))))
+        except Exception as error:
+            warn("value: %r raised %r", self.text, error, location=node)
+        return [node], []
+
+
+@functools.cache
+def evaluate(expression: str) -> tuple[object, list[float] | None]:
+    """Return the value of an expression, or the error that it raises."""
+    try:
+        value = eval(expression, dict(NAMES))
+        return value, torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+    except Exception as error:
+        return error, None
+
+
+def compare(shown: str, expression: str, location: nodes.Element) -> None:
+    """Evaluate the expression, and compare each number shown, digit by digit."""
+    value, values = evaluate(expression)
+    if values is None:
+        warn("num: %r raised %r", expression, value, location=location)
+        return
+    tree = ast.walk(ast.parse(expression, mode="eval"))
+    if not any(isinstance(part, ast.Name | ast.BinOp) for part in tree):
+        warn("num: %r computes nothing", expression, location=location)
+    found = NUMBER.findall(shown)
+    same = len(found) == len(values) and all(map(shows, found, values))
+    if not found or not same:
+        warn(
+            "num: the page says %s, %s gives %s",
+            shown,
+            expression,
+            value,
+            location=location,
+        )
+
+
+def setup(app: Sphinx) -> None:
+    """Register the roles."""
+    for name in ("num", "given", "printed", "cited"):
+        app.add_role(name, Tied())
+    app.add_role("value", Value())
