@@ -77,7 +77,7 @@ class GoesOn(SphinxTransform):
         for parts in self.programs():
             if len(parts) < 2:
                 continue
-            first = parts[0]
+            first: nodes.Node = parts[0]
             if in_gallery(self.env.docname):  # the comment of the block stays before it
                 first = first.parent[first.parent.index(first) - 1]
             note = "This code goes on below: each part continues the one before it."
@@ -109,7 +109,7 @@ def is_test(node: nodes.Element) -> bool:
 
 def is_cell(node: nodes.Element) -> bool:
     """Tell a code cell of a notebook page."""
-    return node.get("nb_element") == "cell_code"
+    return bool(node.get("nb_element") == "cell_code")
 
 
 def in_gallery(name: str) -> bool:
@@ -139,7 +139,7 @@ def is_gallery_code(node: nodes.Element, name: str) -> bool:
     return False
 
 
-def is_output(node: nodes.Element, name: str) -> bool:
+def is_output(node: nodes.Node, name: str) -> bool:
     """Tell the output of a cell or of a gallery script, captured while it ran."""
     if not isinstance(node, nodes.literal_block):
         return False

@@ -15,7 +15,6 @@ import json
 import logging
 import multiprocessing
 import random
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -28,14 +27,13 @@ from sphinx.application import Sphinx
 
 from verified.claims import Claim, claims, in_block
 from verified.code import check_page
+from verified.numbers import spans
 from verified.pages import Page, is_tied
 from verified.places import written
 from verified.repository import NAMES, check_readme, parse
 from verified.snapshots import Recording
 
-Found = tuple[
-    str, list[str], int
-]  # a page, the flips that survive, and how many there were
+Found = tuple[str, list[str], int]  # a page, what survives, and how many flips
 
 
 class Warnings(logging.Handler):
@@ -146,8 +144,12 @@ class Proof(Recording):
         for token in parse(text):
             if token.type != "fence" or token.info not in ("text", "console"):
                 continue
-            block = nodes.literal_block("", token.content, language="console")
-            for span in in_block(block, token.content, name):
+            block = nodes.literal_block("", token.content, language=token.info)
+            console = token.info == "console"
+            found = (
+                in_block(block, token.content, name) if console else spans(token.content)
+            )
+            for span in found:
                 for words in flips(Claim(block, token.content, *span)):
                     count += 1
                     with Warnings() as warnings:
@@ -175,12 +177,11 @@ class Proof(Recording):
                 self._app.statuscode = 1
         print(f"{total:5} digits in all")
         if self.config.proof_record and not self._app.statuscode:
-            command = ("git", "describe", "--always", "--dirty", "--abbrev=12")
-            commit = subprocess.check_output(command, cwd=self.root, text=True).strip()
             today = datetime.datetime.now(datetime.UTC).date()
             with Path(self.srcdir, "measured", "proof.csv").open("w", newline="") as file:
                 rows = csv.writer(file, lineterminator="\n")
-                rows.writerows([("date", "commit", "flipped"), (today, commit, total)])
+                rows.writerow(("date", "commit", "flipped"))
+                rows.writerow((today, self.config.proof_record, total))
 
     def write_sample(self, size: int) -> None:
         """Write some flips as whole files, for the whole build to catch."""
@@ -208,6 +209,6 @@ class Proof(Recording):
 
 def setup(app: Sphinx) -> None:
     """Register the builder."""
-    app.add_config_value("proof_record", False, "", bool)
+    app.add_config_value("proof_record", "", "", str)
     app.add_config_value("proof_whole", 0, "", int)
     app.add_builder(Proof)
