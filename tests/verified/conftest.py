@@ -1,8 +1,10 @@
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -45,35 +47,34 @@ def notebook(cell: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+def build_site(
+    root: Path,
+    page: str | dict[str, Any],
+    builder: str = "html",
+    pages: Mapping[str, str] = MappingProxyType({}),
+    **options: Any,
+) -> tuple[str, Path]:
     """Build a site of one page; return its warnings and the folder of the output.
 
-    The page is Markdown, or the one code cell of a notebook, with its outputs.
-    Options are extensions besides the usual ones, and settings of the configuration.
+    The page is Markdown, or the one code cell of a notebook, with its outputs. There may
+    be more pages, by name. Options are settings of the configuration.
     """
-    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
-    # The build points IPython at its own folder: let that not leave the test.
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    source = tmp_path / "docs"
-    source.mkdir()
-
-    def run(
-        page: str | dict[str, Any],
-        builder: str = "html",
-        extra: Sequence[str] = (),
-        **options: Any,
-    ) -> tuple[str, Path]:
-        notebook_parser = isinstance(page, dict) or "proof" in extra
-        conf = NOTEBOOK_CONF if notebook_parser else CONF
-        (source / "conf.py").write_text(conf)
-        if isinstance(page, str):
-            (source / "index.md").write_text(f"# Page\n\n{page}\n", encoding="utf-8")
-        else:
-            (source / "index.ipynb").write_text(json.dumps(notebook(page)))
-        (source / "references.bib").write_text(BIB)
-        warnings, out = io.StringIO(), source / "_build" / builder
-        app = Sphinx(
+    source = root / "docs"
+    source.mkdir(exist_ok=True)
+    notebook_parser = isinstance(page, dict)
+    (source / "conf.py").write_text(NOTEBOOK_CONF if notebook_parser else CONF)
+    if isinstance(page, dict):
+        (source / "index.ipynb").write_text(json.dumps(notebook(page)))
+    else:
+        pages = {"index": page, **pages}
+    for name, text in pages.items():
+        (source / f"{name}.md").write_text(f"# Page\n\n{text}\n", encoding="utf-8")
+    (source / "references.bib").write_text(BIB)
+    warnings, out = io.StringIO(), source / "_build" / builder
+    with pytest.MonkeyPatch.context() as patch:
+        # The build points IPython at its own folder: let that not leave the test.
+        patch.setenv("IPYTHONDIR", str(root))
+        Sphinx(
             source,
             source,
             out,
@@ -83,13 +84,16 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
             status=None,
             warning=warnings,
             freshenv=True,
-        )
-        app.build()
-        printed = warnings.getvalue()
-        if builder == "doctest":
-            printed += (out / "output.txt").read_text(encoding="utf-8")
-        return printed, out
+        ).build()
+    printed = warnings.getvalue()
+    if builder == "doctest":
+        printed += (out / "output.txt").read_text(encoding="utf-8")
+    return printed, out
 
-    yield run
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[Build]:
+    """Build a site in a folder of its own, with the engine as it is in its files."""
+    yield partial(build_site, tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]

@@ -9,7 +9,7 @@ FIGURE = "```{drawing} mix(5, smoothing)\nA caption.\n```"
 
 def test_an_explorer_stands_around_its_figure(build: Build) -> None:
     page = f"````{{explorer}} mix\n{FIGURE}\n````"
-    warnings, out = build(page, extra=["explorers"])
+    warnings, out = build(page)
     assert warnings == ""
     html = BeautifulSoup((out / "index.html").read_text("utf-8"), "html.parser")
     assert html.select("explore-mix figure img")
@@ -21,17 +21,17 @@ def test_an_explorer_stands_around_its_figure(build: Build) -> None:
 
 
 def test_a_page_without_one_loads_no_script(build: Build) -> None:
-    warnings, out = build("No such element.", extra=["explorers"])
+    warnings, out = build("No such element.")
     assert warnings == ""
     assert "explorer" not in (out / "index.html").read_text("utf-8")
 
 
 def test_an_explorer_that_is_not_there(build: Build) -> None:
-    warnings, _ = build("````{explorer} mixed\nA figure.\n````", extra=["explorers"])
+    warnings, _ = build("````{explorer} mixed\nA figure.\n````")
     assert "explorer: 'mixed' is none of" in warnings
     assert "mix" in warnings
 
 
 def test_an_explorer_without_a_figure(build: Build) -> None:
-    warnings, _ = build("````{explorer} mix\n````", extra=["explorers"])
+    warnings, _ = build("````{explorer} mix\n````")
     assert "Content block expected" in warnings

@@ -38,7 +38,7 @@ def script(build: Build, tmp_path: Path) -> Path:
 
 
 def test_a_script_is_shown_with_what_it_printed(build: Build, script: Path) -> None:
-    warnings, out = build(PAGE, extra=["ran"])
+    warnings, out = build(PAGE)
     assert warnings == ""
     html = (out / "index.html").read_text(encoding="utf-8")
     blocks = BeautifulSoup(html, "html.parser").select(".ran")
@@ -60,13 +60,13 @@ def test_a_changed_record_is_caught(
 ) -> None:
     record = script.parents[1] / "measured" / "frameworks" / "frameworks.json"
     record.write_text(record.read_text().replace(old, new))
-    warnings = build(PAGE, extra=["ran"])[0]
+    warnings = build(PAGE)[0]
     assert "frameworks.json not what was recorded: run nox -s frameworks" in warnings
 
 
 def test_a_changed_script_is_caught(build: Build, script: Path) -> None:
     script.write_text(CODE.replace("0.25", "0.35"))
-    warnings = build(PAGE, extra=["ran"])[0]
+    warnings = build(PAGE)[0]
     assert "index.md:4: ERROR: ran: loops/train_library.py is not the script" in warnings
     assert "run nox -s frameworks -- --record" in warnings
 
@@ -74,21 +74,18 @@ def test_a_changed_script_is_caught(build: Build, script: Path) -> None:
 def test_what_never_ran_is_caught(build: Build, script: Path) -> None:
     script.with_name("train_other.py").write_text(CODE)
     other = "```{ran} loops/train_other.py\n```"
-    warnings = build(other, extra=["ran"])[0]
+    warnings = build(other)[0]
     assert "frameworks.json does not have loops/train_other.py: run nox" in warnings
     missing = "```{ran} loops/train_none.py\n```"
-    assert "there is no loops/train_none.py" in build(missing, extra=["ran"])[0]
+    assert "there is no loops/train_none.py" in build(missing)[0]
     (script.parents[1] / "measured" / "frameworks" / "frameworks.json").unlink()
-    assert (
-        "there is no measured/frameworks/frameworks.json: run nox"
-        in build(PAGE, extra=["ran"])[0]
-    )
+    assert "there is no measured/frameworks/frameworks.json: run nox" in build(PAGE)[0]
 
 
 def test_a_tie_to_another_number_is_caught(build: Build, script: Path) -> None:
     given, printed = PAGE.replace("0.25", "0.35"), PAGE.replace("0.405", "0.406")
-    assert "does not have 'loss(0.35)'" in build(given, extra=["ran"])[0]
-    assert "does not have 'hard loss 0.406'" in build(printed, extra=["ran"])[0]
+    assert "does not have 'loss(0.35)'" in build(given)[0]
+    assert "does not have 'hard loss 0.406'" in build(printed)[0]
 
 
 @pytest.mark.parametrize("name", ["loops/train_library.py", RECORD])

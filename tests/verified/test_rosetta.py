@@ -24,7 +24,7 @@ def cells(out: Path) -> dict[str, list[str]]:
 def test_a_table_has_its_rows_and_no_number_that_nothing_verifies(
     build: Build, table: str
 ) -> None:
-    warnings, out = build(f"```{{rosetta}} {table}\n```", extra=["rosetta"])
+    warnings, out = build(f"```{{rosetta}} {table}\n```")
     assert warnings == ""
     rows = cells(out)
     former = {row["name"] for row in RECORD["libraries"] if row["former"]}
@@ -42,7 +42,7 @@ def test_a_table_has_its_rows_and_no_number_that_nothing_verifies(
 
 
 def test_what_a_row_says(build: Build) -> None:
-    _, out = build("```{rosetta} targets\n```", extra=["rosetta"])
+    _, out = build("```{rosetta} targets\n```")
     assert cells(out)["PyTorch"] == [
         "uniform",
         "0.1",
@@ -63,7 +63,7 @@ def test_what_a_row_says(build: Build) -> None:
     ]
     padded = ["others-without-padding", "0.1333", "0.075", "0.9", "0.0333", "KL", "0.5.1"]
     assert cells(out)["labml.ai"] == padded
-    _, out = build("```{rosetta} two\n```", extra=["rosetta"])
+    _, out = build("```{rosetta} two\n```")
     assert cells(out)["Keras, binary"][:3] == ["half", "0.1", "0.1"]
     assert cells(out)["torchtune, DPO"][:3] == ["swap", "0.2", "0.05"]
 
@@ -82,7 +82,7 @@ def test_a_library_that_did_not_run_shows_its_error(
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
     monkeypatch.setattr(importlib.import_module("verified.names"), "ROSETTA", record)
     for table in ("targets", "behaviour", "sources"):
-        warnings, out = build(f"```{{rosetta}} {table}\n```", extra=["rosetta"])
+        warnings, out = build(f"```{{rosetta}} {table}\n```")
         assert warnings == ""
         shown = cells(out).get(row["name"])
         if table == "targets":
