@@ -94,6 +94,7 @@ def build_site(
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Build]:
     """Build a site in a folder of its own, with the engine as it is in its files."""
+    (tmp_path / "docs").mkdir()
     yield partial(build_site, tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]

@@ -36,7 +36,7 @@ def proven(build: Build, page: str, capfd: pytest.CaptureFixture[str], **options
 
 def test_each_digit_dies(build: Build, tmp_path: Path, capfd) -> None:
     (tmp_path / "README.md").write_text(README, encoding="utf-8")
-    (tmp_path / "docs" / "measured").mkdir(parents=True)
+    (tmp_path / "docs" / "measured").mkdir()
     out = proven(build, PAGE, capfd, proof_record="7ee6fe5")
     assert "    1 / 1     README.md" in out
     assert "   10 / 10    index" in out
