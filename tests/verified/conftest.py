@@ -20,7 +20,8 @@ doctest_default_flags = 0
 bibtex_bibfiles = ["references.bib"]
 exclude_patterns = ["_build", "auto_examples"]
 # One process builds many sites.
-suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]
+suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role",
+                     "bibtex.duplicate_citation"]
 """
 NOTEBOOK_CONF = f"""{CONF.replace("myst_parser", "myst_nb")}
 nb_execution_mode = "off"

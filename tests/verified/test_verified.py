@@ -30,7 +30,6 @@ def warnings(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
         tmp_path_factory.mktemp("plants"),
         "```{toctree}\n:glob:\nplant*\n```",
         pages=pages,
-        suppress_warnings=["bibtex.duplicate_citation"],
     )
     found = re.split(r"^(?=\S+\.md)", printed, flags=re.M)
     by_page = defaultdict(str)
