@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +33,7 @@ UNTRIED = re.compile(
 PYTEST = f"{sys.executable} -m pytest -xq --mpl --hypothesis-profile=mutants"
 
 
-def keyed(module: str, changes: Iterable[Any]) -> dict[str, Any]:
+def keyed(module: str, changes: list[Any]) -> dict[str, Any]:
     """Return the changes to try, each by the cells of its row before the reason."""
     found, numbers = {}, Counter[str]()
     for change in sorted(changes, key=lambda change: change.occurrence):
@@ -54,10 +53,9 @@ def mutate(folder: Path, module: str) -> dict[str, str]:
     for file in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0")[:-1]:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes((ROOT / file).read_bytes())
-    tests = f"tests/library/test_{Path(module).name.strip('_')}*.py"
-    if module.startswith("figures/"):
-        tests = "tests/figures"
-    command = f"sh -c 'cd {folder} && PYTHONPATH=src exec {PYTEST} {tests}'"
+    own = f"library/test_{Path(module).name.strip('_')}*.py"
+    tests = "figures" if module.startswith("figures/") else own
+    command = f"sh -c 'cd {folder} && PYTHONPATH=src exec {PYTEST} tests/{tests}'"
     outcome, output = testing.run_tests(command, timeout=300)
     if outcome != "survived":
         raise RuntimeError(f"{module}: a test fails without a change: {output}")
@@ -81,6 +79,8 @@ def judge(found: dict[str, str], explained: set[str]) -> tuple[str, list[str]]:
 
 def main(modules: list[str]) -> None:
     """Try these modules, and write what came of each into its row of counts.csv."""
+    if unknown := sorted({*modules} - {*MODULES}):
+        sys.exit(f"expected some of {', '.join(MODULES)}; given {', '.join(unknown)}")
     head, *lines = (HERE / "counts.csv").read_text("utf-8").splitlines()
     counts, failures = dict(line.split(",", 1) for line in lines), []
     with TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
