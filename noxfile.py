@@ -240,9 +240,9 @@ def confirm(session: nox.Session, sample: list[dict[str, str]]) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Change the library bit by bit: a test must fail each time."""
+    """Change the library, or ``-- MODULE``, bit by bit: a test must fail each time."""
     install(session, "tests", "experiment", "mutants")
-    session.run("python", "-m", "measured.mutants", env=MEASURED)
+    session.run("python", "-m", "measured.mutants", *session.posargs, env=MEASURED)
 
 
 @nox.session(default=False)

@@ -66,12 +66,13 @@ def of_settings(figure, **settings):
 
 with (MEASURED / "proof.csv").open() as rows:
     (PROOF,) = csv.DictReader(rows)
-MUTANTS = json.loads((MEASURED / "mutants" / "mutants.json").read_text("utf-8"))
+with (MEASURED / "mutants" / "counts.csv").open() as rows:
+    MUTANTS = list(csv.DictReader(rows))
 
 
 def mutants(count):
     """Return the sum of a count over the modules."""
-    return sum(module[count] for module in MUTANTS.values())
+    return sum(int(module[count]) for module in MUTANTS)
 
 
 NAMES = {
