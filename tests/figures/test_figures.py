@@ -29,7 +29,6 @@ PADDED = torch.tensor([2, -100, 0])
 ZEROS = torch.tensor([0, 0.2, 0.7, 0.1, 0])
 PADLESS = torch.tensor([0, 0.1, 0.7, 0.1, 0.1])
 LOG_PROBS = logits.log_softmax(1)
-TIMED = {"shape": (2, 10), "seconds": {"floor": [2, 1, 3], "ours": [3, 2, 4]}}
 SURE = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.6, 0.4], [0.5, 0.5]]).log()
 CROSS = torch.cat((torch.eye(3), 2 * torch.eye(3)))
 THREE = torch.arange(3).repeat(2)
@@ -216,27 +215,6 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "normalised 0.0606.",
         ),
         (
-            lambda: figures.times([TIMED, TIMED], ["ours"]),
-            "one torch.exp. 2 × 10: label_smoothing.cross_entropy 1.50; 2 × 10: label",
-        ),
-        (lambda: figures.times([TIMED], ["floor"], "ours"), "torch.exp 0.67."),
-        (
-            lambda: figures.growth(
-                [
-                    {"shape": (1, 10), "seconds": {"floor": [5, 4, 6]}},
-                    TIMED,
-                    TIMED | {"shape": (4, 11)},
-                ],
-                0,
-            ),
-            "against N, from 1 to 4, with K = 11. torch.exp takes 2 s.",
-        ),
-        (
-            lambda: figures.growth([TIMED, TIMED | {"shape": (2, 20)}], 1),
-            "against K, from 10 to 20, with N = 2.",
-        ),
-        (lambda: figures.peak({"ours": 1, "torch": 3}), "F.cross_entropy 3.00."),
-        (
             lambda: figures.reliability(SURE, torch.tensor([0, 0, 0, 1]), 2),
             "of 4 rows in 2 bins. Right are 0.750 of the rows, the mean confidence is "
             "0.650, and the expected calibration error 0.350.",
@@ -357,11 +335,6 @@ def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str)
         ),
         (lambda: figures.conventions(0.1, []), r"classes to draw, got \[\]"),
         (lambda: figures.conventions(0.1, [1]), "an int of at least 2, got 1"),
-        (lambda: figures.times([], ["ours"]), "got 0 and 1"),
-        (lambda: figures.times([TIMED], []), "got 1 and 0"),
-        (lambda: figures.growth([TIMED, TIMED], 2), "dim must be 0 or 1, got 2"),
-        (lambda: figures.growth([TIMED], 1), "two cases or more to draw, got 1"),
-        (lambda: figures.peak({}), r"there must be sizes to draw, got \{\}"),
         (lambda: figures.intervals({}, "error", 5), r"there must be rows to draw, got"),
         (lambda: figures.reliability(logits, target, 0), "bins must be a positive int"),
         (

@@ -15,14 +15,9 @@ from label_smoothing.__main__ import logits, target
 
 COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)
-SECONDS = (("floor", 1e-9), ("ours", 1.5e-9), ("compiled", 3e-9), ("torch", 6e-9))
 EXTREME = -1e4 * torch.eye(8)
 WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
 FALLS = torch.tensor([0.0, 9.0])
-TIMED = [
-    {"shape": (2, k), "seconds": {n: (k * s, k * s / 1.2, k * s * 2) for n, s in SECONDS}}
-    for k in (100, 1000, 4000)
-]
 # Rows of four classes, each of which is strewn around its template.
 CLASS = torch.arange(40) % 4
 SPREAD = 2 * torch.eye(4)[CLASS] + torch.arange(160).reshape(40, 4).mul(7).sin()
@@ -82,10 +77,6 @@ CASES = {
         logits.log_softmax(1), 0, torch.tensor([[2, 0]])
     ),
     "gather_3d": lambda: figures.gather(CUBE, 0, 1 - CUBE[:, :2, :3] // 12),
-    "times": lambda: figures.times(TIMED[:2], ["compiled", "ours", "torch"]),
-    "times_of_torch": lambda: figures.times(TIMED[:1], ["ours"], "torch"),
-    "growth": lambda: figures.growth(TIMED, dim=1),
-    "peak": lambda: figures.peak({"compiled": 2.0, "ours": 1.0, "torch": 3.0}),
     "reliability": lambda: figures.reliability(SPREAD, CLASS),
     "reliability_of_5": lambda: figures.reliability(SPREAD, CLASS, 5),
     "clusters": lambda: figures.clusters(SPREAD, CLASS, torch.eye(4), [0, 1, 3]),

@@ -43,7 +43,6 @@ from label_smoothing.figures._style import (
     palette,
 )
 from label_smoothing.figures._terms import loss_terms, padding
-from label_smoothing.figures._times import growth, peak, times
 from label_smoothing.figures._trained import clusters, gaps, reliability
 from label_smoothing.figures._weights import weight_flip
 
@@ -76,9 +75,6 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "softmax_twice",
     "half_sum",
     "conventions",
-    "times",
-    "growth",
-    "peak",
     "reliability",
     "clusters",
     "gaps",

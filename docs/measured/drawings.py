@@ -7,17 +7,10 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
-from label_smoothing.figures._style import (
-    INK,
-    LINE,
-    MUTED,
-    PAPER,
-    WIDTH,
-    finish,
-    note,
-    styled,
-)
+from label_smoothing.figures import INK, LINE, MUTED, PAPER
+from label_smoothing.figures._style import WIDTH, finish, note, styled
 
+__all__ = ["growth", "peak", "times"]
 NAMES = {
     "floor": "torch.exp",
     "ours": "label_smoothing.cross_entropy",
@@ -66,10 +59,10 @@ def times(
     Examples
     --------
     >>> from textwrap import fill
-    >>> from label_smoothing import figures
+    >>> from measured import drawings
     >>> seconds = {"floor": [2], "ours": [3], "torch": [9]}
     >>> case = {"shape": [128, 1000], "seconds": seconds}
-    >>> figure = figures.times([case], ["ours", "torch"])
+    >>> figure = drawings.times([case], ["ours", "torch"])
     >>> print(fill(figure.get_label()))
     Bars of the time, as a multiple of one torch.exp. 128 × 1000:
     label_smoothing.cross_entropy 1.50, F.cross_entropy 4.50.
@@ -133,11 +126,11 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
 
     Examples
     --------
-    >>> from label_smoothing import figures
+    >>> from measured import drawings
     >>> cases = [
     ...     {"shape": [8, k], "seconds": {"floor": [k * 1e-6] * 3}} for k in (10, 100)
     ... ]
-    >>> figures.growth(cases, dim=1).get_label()
+    >>> drawings.growth(cases, dim=1).get_label()
     'Lines of the time against K, from 10 to 100, with N = 8. torch.exp takes 0.0001 s.'
     """
     if dim not in (0, 1):
@@ -192,8 +185,8 @@ def peak(sizes: Mapping[str, float]) -> Figure:
 
     Examples
     --------
-    >>> from label_smoothing import figures
-    >>> figures.peak({"ours": 1.0, "torch": 3.0}).get_label()[-65:]
+    >>> from measured import drawings
+    >>> drawings.peak({"ours": 1.0, "torch": 3.0}).get_label()[-65:]
     'logits. label_smoothing.cross_entropy 1.00, F.cross_entropy 3.00.'
     """
     if not sizes:
