@@ -54,18 +54,3 @@ def test_picture(draw: Callable[[], Figure]) -> Figure:
 )
 def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str) -> None:
     assert seen in draw().get_label()
-
-
-@pytest.mark.parametrize(
-    ("draw", "message"),
-    [
-        (lambda: times([], ["ours"]), "got 0 and 1"),
-        (lambda: times([TIMED], []), "got 1 and 0"),
-        (lambda: growth([TIMED, TIMED], 2), "dim must be 0 or 1, got 2"),
-        (lambda: growth([TIMED], 1), "two cases or more to draw, got 1"),
-        (lambda: peak({}), r"there must be sizes to draw, got \{\}"),
-    ],
-)
-def test_what_cannot_be_drawn(draw: Callable[[], Figure], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        draw()
