@@ -90,6 +90,74 @@ def mix(num_classes: int, smoothing: float) -> Figure:
 
 
 @styled
+def weight_flip(num_classes: int, smoothing: float) -> Figure:
+    r"""Draw how the weight of one wrong class turns the argmax over, in PyTorch's loss.
+
+    The true class y and all others have the same weight, class k has another. The best
+    prediction :math:`p^*` is in proportion to :math:`w\,q'`, so class k overtakes the
+    true one at :math:`w_k / w_y = K(1-\varepsilon)/\varepsilon + 1`.
+
+    Parameters
+    ----------
+    num_classes : int
+        The number of classes K, at least two.
+    smoothing : float
+        The smoothing :math:`\varepsilon`, ``0 < smoothing < 1``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two curves against the ratio of the two weights: :math:`p^*` of the true class
+        and of class k, with q' marked where the weights are equal.
+
+    Raises
+    ------
+    ValueError
+        If ``num_classes`` is below two or ``smoothing`` is out of range.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> figure = figures.weight_flip(num_classes=5, smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Two curves of the best prediction against the ratio of two weights, w
+    of class k over w of the true class y, for 5 classes and ε = 0.3. At
+    equal weights they stand at q': 0.76 for y, 0.06 for k. The one of y
+    falls, the one of k rises, and from 12.67 on k is the argmax.
+    """
+    check_two_classes(num_classes)
+    check_open_smoothing(smoothing)
+    q = smooth(torch.tensor(0), num_classes, smoothing).double()
+    turn = float(q[0] / q[1])
+    ratio = torch.linspace(0, 2 * turn, 400, dtype=torch.float64)
+    weight = torch.ones(len(ratio), num_classes, dtype=torch.float64)
+    weight[:, 1] = ratio
+    best = weight * q
+    best /= best.sum(1, keepdim=True)
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
+    for k, name, ls in ((0, r"p^*\!(y)", "-"), (1, r"p^*\!(k)", (0, (4, 2)))):
+        ax.plot(ratio, best[:, k], color=COLOURS["p"], lw=2.5, ls=ls)
+        side = 8 if k else -20
+        end = float(ratio[-1]), float(best[-1, k])
+        note(ax, f"${name}$", end, (0, side), COLOURS["p"], ha="right")
+        ax.plot(1, q[k], "o", color=COLOURS["q'"], ms=7, clip_on=False, zorder=3)
+    note(ax, f"$q'(y) = {q[0]:.4g}$", (1, float(q[0])), (9, 3), COLOURS["q'"])
+    note(ax, f"$q'(k) = {q[1]:.4g}$", (1, float(q[1])), (9, -4), COLOURS["q'"])
+    ax.axvline(turn, color=LINE, lw=1, zorder=0)
+    note(ax, f"${turn:.4g}$", (turn, 0), (5, 5), MUTED)
+    ax.set(xlim=(0, 2 * turn), ylim=(0, 1), xlabel="$w_k\\,/\\,w_y$")
+    return finish(
+        figure,
+        f"Two curves of the best prediction against the ratio of two weights, w of class "
+        f"k over w of the true class y, for {num_classes} classes and ε = "
+        f"{smoothing:.4g}. At equal weights they stand at q': {q[0]:.4g} for y, "
+        f"{q[1]:.4g} for k. The one of y falls, the one of k rises, and from "
+        f"{turn:.4g} on k is the argmax.",
+    )
+
+
+@styled
 def floor(num_classes: int, smoothing: float) -> Figure:
     r"""Draw the loss against the logit gap: it has a floor, and the gap an optimum.
 
@@ -144,6 +212,142 @@ def floor(num_classes: int, smoothing: float) -> Figure:
         f"Two curves of the loss in nats against the logit gap, for {num_classes} "
         f"classes. H(δ, p) falls towards 0. H(q', p) at ε = {smoothing:.4g} falls to its "
         f"floor {least:.4f} at the gap {best:.4f}, and rises again.",
+    )
+
+
+@styled
+def excess(num_classes: int, smoothing: float, steps: int) -> Figure:
+    r"""Draw the loss and its excess over the floor, during gradient descent.
+
+    The logits of one row are all that is learned. They start equal and take steps of
+    :math:`q' - p`, so the loss :math:`H(q', p)` stops at its floor :math:`H(q')`; the
+    excess, :math:`\mathrm{KL}(q' \,\|\, p)`, goes on falling.
+
+    Parameters
+    ----------
+    num_classes : int
+        The number of classes K, at least two.
+    smoothing : float
+        The smoothing :math:`\varepsilon`, ``0 < smoothing < 1``.
+    steps : int
+        The number of steps, at least one. The curves end sooner where the excess is
+        below the precision of the computation.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two curves against the step, in nats, on a logarithmic scale.
+
+    Raises
+    ------
+    ValueError
+        If ``num_classes`` is below two, ``smoothing`` is out of range, or ``steps`` is
+        below one.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> figure = figures.excess(num_classes=5, smoothing=0.3, steps=40)
+    >>> print(fill(figure.get_label()))
+    Two curves of the loss in nats during 40 steps of gradient descent, on
+    a logarithmic scale. H(q', p) falls from 1.6094 and stays at its
+    floor, 0.8838. Its excess over the floor falls all the way, from
+    0.7256 to 2e-10.
+    """
+    check_two_classes(num_classes)
+    check_open_smoothing(smoothing)
+    check_positive(steps, "steps")
+    q = smooth(torch.tensor(0), num_classes, smoothing).double()
+    q /= q.sum()  # smooth() is in float32, and the excess is smaller than its rounding
+    least = loss_floor(num_classes, smoothing)
+    z = torch.zeros_like(q)
+    rows = []
+    for _ in range(steps + 1):
+        rows.append(q * (q.log() - z.log_softmax(0)))
+        z += q - z.softmax(0)
+    over = torch.stack(rows).sum(1)
+    last = max(int((over > 1e-12).sum()) - 1, 0)  # what comes after it is rounding
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
+    for values, at, place, colour, name in (
+        (least + over, last, (0, 8), COLOURS["q'"], "$H(q', p)$"),
+        (over, last // 2, (8, 8), INK, "$H(q', p) - H(q')$"),
+    ):
+        ax.plot(range(last + 1), values[: last + 1], color=colour, lw=2.5)
+        ha = "right" if at == last else "left"
+        note(ax, name, (at, float(values[at])), place, colour, ha=ha)
+    ax.set(xlim=(0, max(last, 1)), yscale="log", xlabel="steps", ylabel="nats")
+    return finish(
+        figure,
+        f"Two curves of the loss in nats during {last} steps of gradient descent, on a "
+        f"logarithmic scale. H(q', p) falls from {least + over[0]:.4f} and stays at its "
+        f"floor, {least:.4f}. Its excess over the floor falls all the way, from "
+        f"{over[0]:.4f} to {over[last]:.0e}.",
+    )
+
+
+@styled
+def masked(num_classes: int, smoothing: float) -> Figure:
+    r"""Draw the loss of a row while the logit of one wrong class falls.
+
+    All other logits are zero. Far out the class has no probability left, and the loss
+    without smoothing does not see it any more; the smoothed one still asks for
+    :math:`\varepsilon/K` of it, and rises by as much with each unit of the logit.
+
+    Parameters
+    ----------
+    num_classes : int
+        The number of classes K, at least two.
+    smoothing : float
+        The smoothing :math:`\varepsilon`, ``0 < smoothing < 1``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two curves, in nats: H(δ, p) and H(q', p).
+
+    Raises
+    ------
+    ValueError
+        If ``num_classes`` is below two or ``smoothing`` is out of range.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> figure = figures.masked(num_classes=5, smoothing=0.3)
+    >>> print(fill(figure.get_label()))
+    Two curves of the loss in nats against the logit of a wrong class,
+    from 0 down to -100, for 5 classes. H(δ, p) levels off at 1.3863.
+    H(q', p) at ε = 0.3 has no end: it rises by 0.06 for each unit that
+    the logit falls, to 7.3863.
+    """
+    check_two_classes(num_classes)
+    check_open_smoothing(smoothing)
+    end = -100
+    logit = torch.linspace(0, end, 401, dtype=torch.float64)
+    z = torch.zeros(len(logit), num_classes, dtype=torch.float64)
+    z[:, 1] = logit
+    log_probs = z.log_softmax(1)
+    hard = -log_probs[:, 0]
+    soft = -(smooth(torch.tensor(0), num_classes, smoothing) * log_probs).sum(1)
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
+    for values, colour, name in (
+        (hard, COLOURS["δ"], r"$H(\delta, p)$"),
+        (soft, COLOURS["q'"], "$H(q', p)$"),
+    ):
+        ax.plot(logit, values, color=colour, lw=2.5)
+        note(ax, name, (end, float(values[-1])), (0, 8), colour, ha="right")
+    slope = smoothing / num_classes
+    middle = float(logit[200]), float(soft[200])
+    note(ax, f"$\\varepsilon/K = {slope:.4g}$", middle, (8, -12), COLOURS["q'"])
+    ax.set(xlim=(0, end), ylim=(0, None), xlabel="$z_k$")
+    return finish(
+        figure,
+        f"Two curves of the loss in nats against the logit of a wrong class, from 0 down "
+        f"to {end}, for {num_classes} classes. H(δ, p) levels off at "
+        f"{math.log(num_classes - 1):.4f}. H(q', p) at ε = {smoothing:.4g} has no end: "
+        f"it rises by {slope:.4g} for each unit that the logit falls, to {soft[-1]:.4f}.",
     )
 
 
@@ -323,73 +527,6 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
         f"{scale[best]:.4g}, where it is {product[best]:.4f}. The mean negative log "
         f"likelihood is {loss[100]:.4f} at s = 1 and least at the same s, where it is "
         f"{loss[best]:.4f}.",
-    )
-
-
-@styled
-def half_sum(num_classes: int, rows: int) -> Figure:
-    r"""Draw how a sum over rows and classes leaves the range of float16.
-
-    Every row is uniform, so each of its classes adds :math:`\ln K` to the sum.
-
-    Parameters
-    ----------
-    num_classes : int
-        The number of classes K, at least two.
-    rows : int
-        The largest number of rows N to draw, at least one.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The sum of :math:`-\log p` against N, below and above the largest float16.
-
-    Raises
-    ------
-    ValueError
-        If ``num_classes`` is below two or ``rows`` below one.
-
-    Examples
-    --------
-    >>> from textwrap import fill
-    >>> from label_smoothing import figures
-    >>> figure = figures.half_sum(num_classes=1000, rows=14)
-    >>> print(fill(figure.get_label()))
-    Bars of the float16 sum of −log p over N rows of 1000 classes, for N
-    from 1 to 14, and a line at 65504. From N = 10 on it is inf.
-    """
-    check_two_classes(num_classes)
-    check_positive(rows, "rows")
-    limit = torch.finfo(torch.float16).max
-    terms = -torch.zeros(rows, num_classes).half().log_softmax(1)
-    sums = {n: float(terms[:n].sum()) for n in range(1, rows + 1)}
-    inside = {n: total for n, total in sums.items() if math.isfinite(total)}
-    each = num_classes * math.log(num_classes)
-    outside = {n: n * each for n in sums if n not in inside}
-    figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
-    ax.axhline(limit, color=INK, lw=1.5)
-    note(ax, f"${limit:.0f}$", (0.5, limit), (2, 5), INK)
-    ax.bar(list(inside), list(inside.values()), color=COLOURS["u"], width=0.7)
-    ax.bar(
-        list(outside),
-        list(outside.values()),
-        fc="none",
-        ec=COLOURS["u"],
-        lw=1.5,
-        ls=(0, (4, 2)),
-        width=0.7,
-    )
-    for n, total in outside.items():
-        ax.text(n, total, "inf", ha="center", va="bottom", color=COLOURS["u"])
-    ax.set(xlim=(0.4, rows + 0.6), ylim=(0, 1.1 * rows * each), xlabel="$N$")
-    ax.set_ylabel(r"$\sum_n \sum_k -\log p_{n,k}$")
-    ax.set_xticks(range(1, rows + 1))
-    ax.tick_params(bottom=False)
-    first = f" From N = {min(outside)} on it is inf." if outside else ""
-    return finish(
-        figure,
-        f"Bars of the float16 sum of −log p over N rows of {num_classes} classes, for N "
-        f"from 1 to {rows}, and a line at {limit:.0f}.{first}",
     )
 
 
