@@ -43,7 +43,7 @@ def test_the_numbers_of_the_terms_are_written_on_them() -> None:
 
     (ax,) = figures.loss_terms(logits, target, 0.3).axes
     assert shown(ax) == [number for row in rows for number in row]
-    (ax,) = figures.padding(logits, torch.tensor([2, -100, 0]), 0.3).axes
+    (ax,) = figures.padding(logits, PADDED, 0.3).axes
     assert shown(ax) == [*rows[0], rows[1][1], "0", *rows[2]]
     (ax,) = figures.loss_terms(logits, target, 0.0).axes
     losses = four(hard / 0.7)

@@ -1,7 +1,7 @@
-"""Each figure, compared with a picture that was looked at.
+"""Each figure, compared with a picture that someone has looked at.
 
-Draw the pictures anew, and look at them: ``nox -s tests -- tests/figures/test_pictures.py
---mpl-generate-path=tests/figures/pictures``.
+``nox -s tests -- tests/figures/test_pictures.py
+--mpl-generate-path=tests/figures/pictures`` draws them again: then look at them.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from label_smoothing import dirac_delta, figures, smooth, uniform
 from label_smoothing.__main__ import logits, target
 
-COLUMN = target[:, None]
-CUBE = torch.arange(24).reshape(2, 3, 4)
+from .builders import COLUMN, CUBE, PADDED, PADLESS, WEIGHT
+
 EXTREME = -1e4 * torch.eye(8)
-WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
 FALLS = torch.tensor([0.0, 9.0])
-# Rows of four classes, each of which is strewn around its template.
+# Rows of four classes, each strewn around its template.
 CLASS = torch.arange(40) % 4
 SPREAD = 2 * torch.eye(4)[CLASS] + torch.arange(160).reshape(40, 4).mul(7).sin()
 MEANS = {
@@ -57,7 +56,7 @@ CASES = {
     "loss_terms": lambda: figures.loss_terms(logits, target, 0.3),
     "loss_terms_narrow": lambda: figures.loss_terms(logits, target, 0.1),
     "loss_terms_0": lambda: figures.loss_terms(torch.zeros(1, 1), 0 * target[:1], 0.3),
-    "padding": lambda: figures.padding(logits, torch.tensor([2, -100, 0]), 0.3),
+    "padding": lambda: figures.padding(logits, PADDED, 0.3),
     "padding_all": lambda: figures.padding(logits, torch.full((3,), -100), 0.3),
     "loss_pipeline": lambda: figures.loss_pipeline(logits, target),
     "loss_pipeline_8": lambda: figures.loss_pipeline(EXTREME, torch.arange(8)),
@@ -65,9 +64,7 @@ CASES = {
     "smoothed_pipeline_8": lambda: figures.smoothed_pipeline(
         EXTREME, torch.arange(8), 0.3
     ),
-    "kl_terms": lambda: figures.kl_terms(
-        logits[0], torch.tensor([0, 0.1, 0.7, 0.1, 0.1])
-    ),
+    "kl_terms": lambda: figures.kl_terms(logits[0], PADLESS),
     "kl_terms_1": lambda: figures.kl_terms(1 - uniform(1), uniform(1)),
     "kl_terms_8": lambda: figures.kl_terms(uniform(8), dirac_delta(target[0], 8)),
     "class_dimension": lambda: figures.class_dimension(logits.T, target),
