@@ -121,7 +121,26 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             lambda: figures.excess(5, 0.3, 1000),
             "during 50 steps of",
         ),  # then it is rounding
-        (lambda: figures.excess(5, 1 - 2**-23, 3), "during 0 steps of"),
+        (
+            lambda: figures.excess(5, 0.1, 1),
+            "during 1 step of gradient descent, on a logarithmic scale. H(q', p) falls "
+            "from 1.6094 to 1.0376, above its floor, 0.3897. Its excess over the floor "
+            "falls all the way, from 1.2198 to 0.6479.",
+        ),
+        (
+            lambda: figures.excess(5, 0.3, 3),
+            "falls from 1.6094 to 0.9750, above its floor, 0.8838.",
+        ),
+        (
+            lambda: figures.excess(5, 0.999, 9),
+            "H(q', p) stays at its floor, 1.6094. Its excess over the floor falls all "
+            "the way, from 2e-06 to 4e-08.",
+        ),
+        (
+            lambda: figures.excess(5, 1 - 2**-23, 3),
+            "during 0 steps of gradient descent, on a logarithmic scale. H(q', p) stays "
+            "at its floor, 1.6094. Its excess over the floor is 3e-14.",
+        ),
         (
             lambda: figures.masked(5, 0.3),
             "H(δ, p) levels off at 1.3863. H(q', p) at ε = 0.3 has no end: it rises by "
@@ -189,6 +208,10 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "is 0.0221 at s = 1 and greatest at s = 7.15, where it is 0.1187. The mean "
             "negative log likelihood is 1.2703 at s = 1 and least at the same s, where "
             "it is 0.7103.",
+        ),
+        (
+            lambda: figures.likelihood(torch.eye(3), torch.arange(3)),
+            "greatest at s = 12, an end of the axis, where it is 1.0000.",
         ),
         (
             lambda: figures.half_sum(1000, 14),

@@ -277,12 +277,21 @@ def excess(num_classes: int, smoothing: float, steps: int) -> Figure:
         ha = "right" if at == last else "left"
         note(ax, name, (at, float(values[at])), place, colour, ha=ha)
     ax.set(xlim=(0, max(last, 1)), yscale="log", xlabel="steps", ylabel="nats")
+    start, end, bottom = (f"{least + v:.4f}" for v in (over[0], over[last], 0))
+    if start == bottom:
+        way = "stays at"
+    elif end == bottom:
+        way = f"falls from {start} and stays at"
+    else:
+        way = f"falls from {start} to {end}, above"
+    extent = f"is {_small(over[0])}"
+    if last:
+        extent = f"falls all the way, from {_small(over[0])} to {_small(over[last])}"
     return finish(
         figure,
-        f"Two curves of the loss in nats during {last} steps of gradient descent, on a "
-        f"logarithmic scale. H(q', p) falls from {least + over[0]:.4f} and stays at its "
-        f"floor, {least:.4f}. Its excess over the floor falls all the way, from "
-        f"{over[0]:.4f} to {over[last]:.0e}.",
+        f"Two curves of the loss in nats during {last} step{'s' * (last != 1)} of "
+        f"gradient descent, on a logarithmic scale. H(q', p) {way} its floor, {bottom}. "
+        f"Its excess over the floor {extent}.",
     )
 
 
@@ -332,12 +341,8 @@ def masked(num_classes: int, smoothing: float) -> Figure:
     hard = -log_probs[:, 0]
     soft = -(smooth(torch.tensor(0), num_classes, smoothing) * log_probs).sum(1)
     figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
-    for values, colour, name in (
-        (hard, COLOURS["δ"], r"$H(\delta, p)$"),
-        (soft, COLOURS["q'"], "$H(q', p)$"),
-    ):
-        ax.plot(logit, values, color=colour, lw=2.5)
-        note(ax, name, (end, float(values[-1])), (0, 8), colour, ha="right")
+    _curve(ax, logit, hard, COLOURS["δ"], r"$H(\delta, p)$")
+    _curve(ax, logit, soft, COLOURS["q'"], "$H(q', p)$")
     slope = smoothing / num_classes
     middle = float(logit[200]), float(soft[200])
     note(ax, f"$\\varepsilon/K = {slope:.4g}$", middle, (8, -12), COLOURS["q'"])
@@ -520,12 +525,15 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
         ax.set_title(name, loc="left", color=INK, fontsize=15, pad=9)
         ax.set_ylim(0, 1.12 * float(values.max()) or 1.0)
     axes[1].set(xlim=(0, float(scale[-1])), xlabel="$s$")
+    where = f"s = {scale[best]:.4g},"
+    if best in (0, len(scale) - 1):
+        where += " an end of the axis,"
     return finish(
         figure,
         f"Two curves against the scale s of the logits. The likelihood of the "
-        f"{len(target)} true classes is {product[100]:.4f} at s = 1 and greatest at s = "
-        f"{scale[best]:.4g}, where it is {product[best]:.4f}. The mean negative log "
-        f"likelihood is {loss[100]:.4f} at s = 1 and least at the same s, where it is "
+        f"{len(target)} true classes is {product[100]:.4f} at s = 1 and greatest at "
+        f"{where} where it is {product[best]:.4f}. The mean negative log likelihood "
+        f"is {loss[100]:.4f} at s = 1 and least at the same s, where it is "
         f"{loss[best]:.4f}.",
     )
 
@@ -542,3 +550,8 @@ def _curve(ax: Axes, x: Tensor, values: Tensor, colour: str, name: str) -> None:
     """Draw a curve with its name above its end."""
     ax.plot(x, values, color=colour, lw=2.5)
     note(ax, name, (float(x[-1]), float(values[-1])), (0, 8), colour, ha="right")
+
+
+def _small(value: Tensor) -> str:
+    """Write a number with four decimals, or with its power of ten if they are zeros."""
+    return f"{value:.4f}" if value >= 5e-5 else f"{value:.0e}"
