@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -12,7 +13,7 @@ from label_smoothing.__main__ import logits, target
 
 from .builders import COLUMN, CROSS, CUBE, PADDED, PADLESS, THREE, WEIGHT, ZEROS
 
-ONE_CLASS = {
+CLASSES = {
     "mix": lambda k: figures.mix(k, 0.3),
     "weight_flip": lambda k: figures.weight_flip(k, 0.3),
     "floor": lambda k: figures.floor(k, 0.3),
@@ -51,22 +52,33 @@ def by_name(drawings: dict[str, Callable[..., Figure]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("draw", drawings.values(), ids=drawings)
 
 
-@by_name(ONE_CLASS)
+@by_name(CLASSES)
 def test_one_class_is_too_few(draw: Callable[[int], Figure]) -> None:
-    with pytest.raises(ValueError, match="num_classes must be an int of at least 2, got"):
+    with pytest.raises(ValueError, match="num_classes must be at least 2, got 1"):
         draw(1)
 
 
-def test_a_number_of_classes_that_is_no_int() -> None:
-    with pytest.raises(ValueError, match=r"num_classes must be an int .* got 2\.0"):
-        figures.floor(2.0, 0.3)
+@by_name(CLASSES)
+@pytest.mark.parametrize("number", [2.0, True, "2"])
+def test_a_number_of_classes_that_is_no_int(
+    draw: Callable[[object], Figure], number: object
+) -> None:
+    kind = type(number).__name__
+    with pytest.raises(TypeError, match=f"num_classes must be an int, got {kind}"):
+        draw(number)
 
 
 @pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize("number", [0, -1, 2.0])
-def test_a_count_that_is_none(name: str, number: float) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be a positive int, got {number}"):
+@pytest.mark.parametrize("number", [0, -1, 2.0, True, "2"])
+def test_a_count_that_is_none(name: str, number: object) -> None:
+    message = re.escape(f"{name} must be a positive int, got {number!r}")
+    with pytest.raises(ValueError, match=message):
         COUNTS[name](number)
+
+
+@by_name(CLASSES | COUNTS)
+def test_an_int_of_numpy_is_an_int(draw: Callable[[int], Figure]) -> None:
+    assert draw(np.int64(5)).get_label() == draw(5).get_label()
 
 
 @by_name(SOME_SMOOTHING)

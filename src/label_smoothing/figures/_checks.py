@@ -1,5 +1,7 @@
 """What the arguments of more than one figure must satisfy."""
 
+from numbers import Integral
+
 from torch import Tensor
 
 
@@ -32,12 +34,6 @@ def check_small(matrix: Tensor, rows: int, columns: int, name: str = "logits") -
         )
 
 
-def check_two_classes(num_classes: int) -> None:
-    """Check that there is another class than the true one."""
-    if not isinstance(num_classes, int) or num_classes < 2:
-        raise ValueError(f"num_classes must be an int of at least 2, got {num_classes!r}")
-
-
 def check_open_smoothing(smoothing: float) -> None:
     """Check that there is smoothing, and a label left."""
     if not 0 < smoothing < 1:
@@ -46,5 +42,6 @@ def check_open_smoothing(smoothing: float) -> None:
 
 def check_positive(number: int, name: str) -> None:
     """Check that a count is one."""
-    if not isinstance(number, int) or number < 1:
+    whole = isinstance(number, Integral) and not isinstance(number, bool)
+    if not whole or number < 1:
         raise ValueError(f"{name} must be a positive int, got {number!r}")

@@ -14,7 +14,6 @@ from label_smoothing.figures._checks import (
     check_open_smoothing,
     check_positive,
     check_shapes,
-    check_two_classes,
 )
 from label_smoothing.figures._style import (
     COLOURS,
@@ -27,7 +26,7 @@ from label_smoothing.figures._style import (
     styled,
 )
 from label_smoothing.gather import pick
-from label_smoothing.targets import smooth
+from label_smoothing.targets import check_num_classes, smooth
 
 
 @styled
@@ -49,6 +48,8 @@ def mix(num_classes: int, smoothing: float) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
         If ``num_classes`` is below two, or as in :func:`label_smoothing.smooth`.
 
@@ -62,7 +63,7 @@ def mix(num_classes: int, smoothing: float) -> Figure:
     class falls from 1, q' of each other class rises from 0, and both meet
     in u = 0.2. At ε = 0.3 they stand at 0.76 and 0.06.
     """
-    check_two_classes(num_classes)
+    check_num_classes(num_classes, least=2)
     q = smooth(torch.tensor(0), num_classes, smoothing)
     u = 1 / num_classes
     colour = COLOURS["q'"]
@@ -112,6 +113,8 @@ def weight_flip(num_classes: int, smoothing: float) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
         If ``num_classes`` is below two or ``smoothing`` is out of range.
 
@@ -126,7 +129,7 @@ def weight_flip(num_classes: int, smoothing: float) -> Figure:
     equal weights they stand at q': 0.76 for y, 0.06 for k. The one of y
     falls, the one of k rises, and from 12.67 on k is the argmax.
     """
-    check_two_classes(num_classes)
+    check_num_classes(num_classes, least=2)
     check_open_smoothing(smoothing)
     q = smooth(torch.tensor(0), num_classes, smoothing).double()
     turn = float(q[0] / q[1])
@@ -179,6 +182,8 @@ def floor(num_classes: int, smoothing: float) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
         If ``num_classes`` is below two or ``smoothing`` is out of range.
 
@@ -192,7 +197,7 @@ def floor(num_classes: int, smoothing: float) -> Figure:
     H(δ, p) falls towards 0. H(q', p) at ε = 0.3 falls to its floor 0.8838
     at the gap 2.5390, and rises again.
     """
-    check_two_classes(num_classes)
+    check_num_classes(num_classes, least=2)
     check_open_smoothing(smoothing)
     q = smooth(torch.tensor(0), num_classes, smoothing).double()
     best = optimal_logit_gap(num_classes, smoothing)
@@ -240,6 +245,8 @@ def excess(num_classes: int, smoothing: float, steps: int) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
         If ``num_classes`` is below two, ``smoothing`` is out of range, or ``steps`` is
         below one.
@@ -255,7 +262,7 @@ def excess(num_classes: int, smoothing: float, steps: int) -> Figure:
     floor, 0.8838. Its excess over the floor falls all the way, from
     0.7256 to 2e-10.
     """
-    check_two_classes(num_classes)
+    check_num_classes(num_classes, least=2)
     check_open_smoothing(smoothing)
     check_positive(steps, "steps")
     q = smooth(torch.tensor(0), num_classes, smoothing).double()
@@ -317,6 +324,8 @@ def masked(num_classes: int, smoothing: float) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
         If ``num_classes`` is below two or ``smoothing`` is out of range.
 
@@ -331,7 +340,7 @@ def masked(num_classes: int, smoothing: float) -> Figure:
     H(q', p) at ε = 0.3 has no end: it rises by 0.06 for each unit that
     the logit falls, to 7.3863.
     """
-    check_two_classes(num_classes)
+    check_num_classes(num_classes, least=2)
     check_open_smoothing(smoothing)
     end = -100
     logit = torch.linspace(0, end, 401, dtype=torch.float64)
@@ -435,6 +444,8 @@ def softmax_twice(num_classes: int) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
         If ``num_classes`` is below two.
 
@@ -448,7 +459,7 @@ def softmax_twice(num_classes: int) -> Figure:
     classes. On logits z it falls towards 0. On softmax(z) it stops at
     0.9048.
     """
-    check_two_classes(num_classes)
+    check_num_classes(num_classes, least=2)
     stop = math.log(1 + (num_classes - 1) / math.e)
     gap, logits = _gaps(12, num_classes)
     figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")

@@ -12,8 +12,8 @@ from torch import Tensor
 from label_smoothing.conventions import BINARY, CONVENTIONS, convert_smoothing
 from label_smoothing.figures._checks import (
     check_not_empty,
+    check_open_smoothing,
     check_shapes,
-    check_two_classes,
 )
 from label_smoothing.figures._style import (
     COLOURS,
@@ -27,7 +27,7 @@ from label_smoothing.figures._style import (
     short,
     styled,
 )
-from label_smoothing.targets import dirac_delta, smooth, uniform
+from label_smoothing.targets import check_num_classes, dirac_delta, smooth, uniform
 
 UNIT = 1.6  # inches: how high a bar of probability one stands, where charts are compared
 EACH, GAP = 0.28, 0.6  # inches: a bar, and the number of classes above its bars
@@ -317,6 +317,8 @@ def conventions(smoothing: float, classes: Sequence[int]) -> Figure:
 
     Raises
     ------
+    TypeError
+        If a number of classes is not an int.
     ValueError
         If ``smoothing`` is out of range, if there is nothing to draw, or if a number of
         classes is below two.
@@ -336,12 +338,11 @@ def conventions(smoothing: float, classes: Sequence[int]) -> Figure:
     5: uniform 0.24, others 0.3, others-without-padding 0.3, normalised
     0.1846.
     """
-    if not 0 < smoothing < 1:
-        raise ValueError(f"smoothing must satisfy 0 < smoothing < 1, got {smoothing}")
+    check_open_smoothing(smoothing)
     if not classes:
         raise ValueError(f"there must be classes to draw, got {classes}")
     for num_classes in classes:
-        check_two_classes(num_classes)
+        check_num_classes(num_classes, least=2)
     # With "others" the true class gives away all of ε: so that is what to convert to.
     given = {
         num_classes: {

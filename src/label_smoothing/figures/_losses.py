@@ -11,7 +11,6 @@ from torch import Tensor
 from label_smoothing.figures._checks import (
     check_positive,
     check_shapes,
-    check_two_classes,
 )
 from label_smoothing.figures._style import (
     COLOURS,
@@ -23,7 +22,7 @@ from label_smoothing.figures._style import (
     styled,
 )
 from label_smoothing.gather import pick
-from label_smoothing.targets import check_smoothing
+from label_smoothing.targets import check_num_classes, check_smoothing
 
 
 @styled
@@ -179,6 +178,8 @@ def half_sum(num_classes: int, rows: int) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``num_classes`` is not an int.
     ValueError
         If ``num_classes`` is below two or ``rows`` below one.
 
@@ -191,7 +192,7 @@ def half_sum(num_classes: int, rows: int) -> Figure:
     Bars of the float16 sum of −log p over N rows of 1000 classes, for N
     from 1 to 14, and a line at 65504. From N = 10 on it is inf.
     """
-    check_two_classes(num_classes)
+    check_num_classes(num_classes, least=2)
     check_positive(rows, "rows")
     limit = torch.finfo(torch.float16).max
     terms = -torch.zeros(rows, num_classes).half().log_softmax(1)
