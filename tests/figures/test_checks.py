@@ -1,11 +1,13 @@
 """What cannot be drawn, and what can be at the edges."""
 
+import math
 import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 
 from label_smoothing import figures, uniform
@@ -45,6 +47,31 @@ ANY_SMOOTHING = {
     "loss_terms": lambda e: figures.loss_terms(logits, target, e),
     "padding": lambda e: figures.padding(logits, PADDED, e),
     "smoothed_pipeline": lambda e: figures.smoothed_pipeline(logits, target, e),
+}
+
+# What each draws is a number for each logit or row: bars, curves and points.
+OF_LOGITS = {
+    "distribution": lambda z: figures.distribution(z, "p"),
+    "gradient": lambda z: figures.gradient(z[0], target[0], 0.3),
+    "loss_terms": lambda z: figures.loss_terms(z, target, 0.3),
+    "padding": lambda z: figures.padding(z, PADDED, 0.3),
+    "likelihood": lambda z: figures.likelihood(z, target),
+    "reliability": lambda z: figures.reliability(z, target),
+    "gaps": lambda z: figures.gaps(z, target, 0.3),
+    "clusters": lambda z: figures.clusters(z, target, logits, [0, 1, 2]),
+    "clusters by weight": lambda z: figures.clusters(logits, target, z, [0, 1, 2]),
+    "intervals": lambda z: figures.intervals(
+        {"a": dict(zip(("mean", "low", "high"), z[0, 2:].tolist(), strict=True))}, "x", 5
+    ),
+}
+MASKED = ("gradient", "reliability")  # a class whose p is zero has a bar, too
+# The numbers of these are text in cells, and so may be any.
+TABLES = {
+    "loss_pipeline": lambda z: figures.loss_pipeline(z, target),
+    "smoothed_pipeline": lambda z: figures.smoothed_pipeline(z, target, 0.3),
+    "class_dimension": lambda z: figures.class_dimension(z.T, target),
+    "kl_terms": lambda z: figures.kl_terms(z[0], PADLESS),
+    "gather": lambda z: figures.gather(z, 1, COLUMN, (0, 0)),
 }
 
 
@@ -225,6 +252,53 @@ def test_nothing_to_draw(
 def test_weights_that_leave_nothing_to_minimise(weight: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="must have a positive sum"):
         figures.weighted_target(target[0], weight, 0.3)
+
+
+def with_number(number: float) -> torch.Tensor:
+    return logits.index_put((torch.tensor(0), torch.tensor(2)), torch.tensor(number))
+
+
+@by_name(OF_LOGITS)
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_what_is_not_finite_cannot_be_drawn(
+    draw: Callable[[torch.Tensor], Figure], number: float
+) -> None:
+    least = "nan" if math.isnan(number) else r"[\d.]+"
+    message = rf"must give finite numbers to draw, got values from {least} to {number}"
+    with pytest.raises(ValueError, match=message):
+        draw(with_number(number))
+
+
+@by_name({name: OF_LOGITS[name] for name in OF_LOGITS if name not in MASKED})
+def test_a_class_that_is_masked_can_leave_nothing_to_draw(
+    draw: Callable[[torch.Tensor], Figure],
+) -> None:
+    message = "must give finite numbers to draw, got values from -inf to "
+    with pytest.raises(ValueError, match=message):
+        draw(with_number(-math.inf))
+
+
+@by_name(TABLES | {name: OF_LOGITS[name] for name in MASKED})
+def test_a_class_that_is_masked_can_be_drawn(
+    draw: Callable[[torch.Tensor], Figure],
+) -> None:
+    draw(with_number(-math.inf)).draw_without_rendering()
+
+
+@pytest.mark.parametrize("draw", [figures.loss_terms, figures.smoothed_pipeline])
+def test_a_class_that_is_masked_costs_nothing_without_smoothing(
+    draw: Callable[..., Figure],
+) -> None:
+    z = logits.index_fill(1, torch.tensor(4), -math.inf)
+    assert f"{F.cross_entropy(z[:1], target[:1]):.4g}" in draw(z, target, 0.0).get_label()
+
+
+@by_name(TABLES)
+def test_a_table_shows_what_is_not_a_number(
+    draw: Callable[[torch.Tensor], Figure],
+) -> None:
+    (ax,) = draw(with_number(math.nan)).axes
+    assert "nan" in [text.get_text() for text in ax.texts]
 
 
 @pytest.mark.parametrize("cell", [(3, 0), (4, 0), (0,), (0, 0, 0), (-1, 0)])

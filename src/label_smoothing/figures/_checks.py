@@ -25,6 +25,15 @@ def check_not_empty(tensor: Tensor, name: str) -> None:
         raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
 
 
+def check_finite(given: Tensor, name: str, drawn: Tensor | None = None) -> None:
+    """Check that there is a place for what is drawn of a tensor, by default itself."""
+    if not (given if drawn is None else drawn).isfinite().all():
+        raise ValueError(
+            f"{name} must give finite numbers to draw, "
+            f"got values from {given.min():.4g} to {given.max():.4g}"
+        )
+
+
 def check_small(matrix: Tensor, rows: int, columns: int, name: str = "logits") -> None:
     """Check that a matrix has room on a page."""
     height, width = matrix.shape

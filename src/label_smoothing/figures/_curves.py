@@ -11,6 +11,7 @@ from torch import Tensor
 
 from label_smoothing.conventions import loss_floor, optimal_logit_gap
 from label_smoothing.figures._checks import (
+    check_finite,
     check_open_smoothing,
     check_positive,
     check_shapes,
@@ -504,7 +505,8 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), or if there are no rows.
+        If the shapes are not (N, K) and (N,), if there are no rows, or if a likelihood
+        is not finite.
 
     Examples
     --------
@@ -517,6 +519,7 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
     scale = torch.linspace(0, 12, 1201, dtype=torch.float64)
     rows = (scale[:, None, None] * logits.double()).log_softmax(2)
     picked = pick(rows, target.expand(len(scale), -1), dim=2)
+    check_finite(logits, "logits", picked)
     product, loss = picked.sum(1).exp(), -picked.mean(1)
     best = int(loss.argmin())
     figure, axes = plt.subplots(

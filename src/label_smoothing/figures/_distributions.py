@@ -11,6 +11,7 @@ from torch import Tensor
 
 from label_smoothing.conventions import BINARY, CONVENTIONS, convert_smoothing
 from label_smoothing.figures._checks import (
+    check_finite,
     check_not_empty,
     check_open_smoothing,
     check_shapes,
@@ -131,7 +132,8 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
     Raises
     ------
     ValueError
-        If ``symbol`` is not one of the four, or ``probs`` has another shape or is empty.
+        If ``symbol`` is not one of the four, or if ``probs`` has another shape, is
+        empty, or is not finite.
 
     Examples
     --------
@@ -148,6 +150,7 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
             f"probs must have shape (K,) or (N, K), got {tuple(probs.shape)}"
         )
     check_not_empty(probs, "probs")
+    check_finite(probs, "probs")
     table = probs.reshape(-1, probs.shape[-1])
     high = float(table.max())
     figure = _charts(
@@ -195,7 +198,8 @@ def gradient(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If ``logits`` is not a row and ``target`` not its class.
+        If ``logits`` is not a row and ``target`` not its class, or if the gradient is
+        not finite.
 
     Examples
     --------
@@ -213,6 +217,7 @@ def gradient(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     check_shapes(logits, target, "K", "")
     p, q = logits.softmax(0), smooth(target, len(logits), smoothing)
     y, grad = int(target), p - q
+    check_finite(logits, "logits", grad)
     grad = grad.where(grad.abs() > torch.finfo(p.dtype).eps, 0)  # all else is rounding
     figure = _charts(
         Row(p, "$p$", "", COLOURS["p"]),

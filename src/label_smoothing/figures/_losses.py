@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from label_smoothing.figures._checks import (
+    check_finite,
     check_positive,
     check_shapes,
 )
@@ -47,8 +48,8 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
-        is out of range.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``smoothing`` is
+        out of range, or if a term is not finite.
 
     Examples
     --------
@@ -101,8 +102,8 @@ def padding(
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
-        is out of range.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``smoothing`` is
+        out of range, or if a term is not finite.
 
     Examples
     --------
@@ -130,7 +131,9 @@ def _stacks(
     log_probs = logits.log_softmax(1)
     hard = (smoothing - 1) * pick(log_probs, target.masked_fill(ignored, 0))
     hard = hard.masked_fill(ignored, 0)
-    soft = -smoothing * log_probs.mean(1)
+    # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
+    soft = -smoothing * log_probs.mean(1) if smoothing else torch.zeros_like(hard)
+    check_finite(logits, "logits", hard + soft)
     terms = list(zip(hard.tolist(), soft.tolist(), strict=True))
     figure, ax = plt.subplots(
         figsize=(WIDTH, 0.9 + 0.62 * len(logits)), layout="constrained"

@@ -142,7 +142,8 @@ def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figur
     log_probs = logits.log_softmax(1)
     hard = -pick(log_probs, target)
     flat = -log_probs.mean(1)
-    row_loss = (1 - smoothing) * hard + smoothing * flat
+    # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
+    row_loss = (1 - smoothing) * hard + (smoothing * flat if smoothing else 0)
     loss = row_loss.mean()
     figure, ax = canvas()
     characters = longest(log_probs)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from label_smoothing.conventions import optimal_logit_gap
 from label_smoothing.figures._checks import (
+    check_finite,
     check_open_smoothing,
     check_positive,
     check_shapes,
@@ -60,8 +61,8 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``bins`` is
-        below one.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``bins`` is below
+        one, or if a confidence is not finite.
 
     Examples
     --------
@@ -77,6 +78,7 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     check_shapes(logits, target, "NK", "N")
     check_positive(bins, "bins")
     confidence, predicted = logits.softmax(1).double().max(1)
+    check_finite(logits, "logits", confidence)
     right = (predicted == target).double()
     at = (confidence * bins).ceil().long().clamp(max=bins) - 1  # an edge is in the lower
     error = 0.0
@@ -143,8 +145,8 @@ def clusters(
     Raises
     ------
     ValueError
-        If the shapes are not (N, D) and (N,), if there are other than three classes, or
-        if one of them has no rows.
+        If the shapes are not (N, D) and (N,), if there are other than three classes, if
+        one of them has no rows, or if ``features`` or ``weight`` is not finite.
 
     Examples
     --------
@@ -160,6 +162,8 @@ def clusters(
     are from each other.
     """
     check_shapes(features, target, "ND", "N", "features")
+    check_finite(features, "features")
+    check_finite(weight, "weight")
     if len(classes) != 3:
         raise ValueError(f"there must be three classes to draw, got {classes}")
     for k in classes:
@@ -216,8 +220,8 @@ def gaps(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
-        is out of range.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``smoothing`` is
+        out of range, or if a gap is not finite.
 
     Examples
     --------
@@ -236,6 +240,7 @@ def gaps(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     z = logits.double()
     true = pick(z, target)
     gap = true - (z.sum(1) - true) / (num_classes - 1)
+    check_finite(logits, "logits", gap)
     low, high, mean = float(gap.min()), float(gap.max()), float(gap.mean())
     figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
     ax.hist(gap, bins=40, color=COLOURS["p"])
@@ -274,7 +279,7 @@ def intervals(rows: Mapping[str, Mapping[str, float]], name: str, count: int) ->
     Raises
     ------
     ValueError
-        If there is nothing to draw.
+        If there is nothing to draw, or if a number is not finite.
 
     Examples
     --------
@@ -287,6 +292,8 @@ def intervals(rows: Mapping[str, Mapping[str, float]], name: str, count: int) ->
     """
     if not rows:
         raise ValueError(f"there must be rows to draw, got {rows}")
+    ends = [[row["low"], row["mean"], row["high"]] for row in rows.values()]
+    check_finite(torch.tensor(ends), "rows")
     figure, ax = plt.subplots(
         figsize=(WIDTH, 0.36 * len(rows) + 0.9), layout="constrained"
     )
