@@ -90,6 +90,7 @@ def test_gather_fills_the_cell_that_is_picked() -> None:
         (torch.full((3, 5), 1.25), "1.2500"),
         (torch.arange(15).reshape(3, 5) * 1000, "6000"),
         (torch.tensor([[0.1234, 0.5]]).expand(3, 2), "0.5000"),
+        (logits + 1j / 3, "0.9+0.3333j"),
     ],
 )
 def test_the_formula_of_gather_ends_in_what_its_cells_show(
@@ -105,6 +106,7 @@ def test_the_formula_of_gather_ends_in_what_its_cells_show(
     [
         lambda: figures.gather(logits, 1, COLUMN),
         lambda: figures.gather(LOG_PROBS, 1, COLUMN),
+        lambda: figures.gather(logits + 1j / 3, 1, COLUMN),
         lambda: figures.gather(-12 * torch.ones(3, 8).exp(), 1, COLUMN),
         lambda: figures.gather(CUBE / 7, 1, torch.ones(2, 2, 4).long()),
         lambda: figures.gather(CUBE * 1000, 0, torch.zeros(1, 3, 4).long()),
@@ -119,7 +121,7 @@ def test_numbers_fit_their_cells(draw: Callable[[], Figure]) -> None:
     figure = draw()
     (ax,) = figure.axes
     figure.draw_without_rendering()
-    numbers: list[Text] = [t for t in ax.texts if t.get_text()[-1:].isdigit()]
+    numbers: list[Text] = [t for t in ax.texts if t.get_text().strip("j")[-1:].isdigit()]
     cells = {bar.get_window_extent().frozen() for bar in rectangles(ax)}
     held = 0
     for number in numbers:

@@ -51,6 +51,8 @@ def _span(across: float) -> float:
 
 def notation(values: Tensor) -> str:
     """Choose how the numbers of a table are written: short if all are, or in full."""
+    if values.is_complex():
+        return ".4g"
     if not values.is_floating_point():
         return "d"
     short = all(
