@@ -47,5 +47,5 @@ def four(values: torch.Tensor) -> list[str]:
 
 
 def above(gap: torch.Tensor, num_classes: int) -> torch.Tensor:
-    """Return rows whose first logit stands so far above all others."""
+    """Return rows whose first logit is so far above all others."""
     return gap[:, None] * F.one_hot(torch.tensor(0), num_classes)

@@ -49,7 +49,7 @@ ANY_SMOOTHING = {
     "smoothed_pipeline": lambda e: figures.smoothed_pipeline(logits, target, e),
 }
 
-# What each draws is a number for each logit or row: bars, curves and points.
+# These draw numbers as bars, curves and points.
 OF_LOGITS = {
     "distribution": lambda z: figures.distribution(z, "p"),
     "gradient": lambda z: figures.gradient(z[0], target[0], 0.3),
@@ -64,8 +64,8 @@ OF_LOGITS = {
         {"a": dict(zip(("mean", "low", "high"), z[0, 2:].tolist(), strict=True))}, "x", 5
     ),
 }
-MASKED = ("gradient", "reliability")  # a class whose p is zero has a bar, too
-# The numbers of these are text in cells, and so may be any.
+MASKED = ("gradient", "reliability")  # where p is zero it can be drawn
+# These write numbers as text in cells: any number can be written.
 TABLES = {
     "loss_pipeline": lambda z: figures.loss_pipeline(z, target),
     "smoothed_pipeline": lambda z: figures.smoothed_pipeline(z, target, 0.3),

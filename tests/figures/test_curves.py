@@ -47,7 +47,7 @@ def heights_of_lines(ax: Axes) -> list[float]:
     ]
 
 
-def test_lines_stand_where_their_numbers_say() -> None:
+def test_lines_are_where_their_numbers_say() -> None:
     (ax,) = figures.softmax_twice(5).axes
     _, twice = curve(ax, 1)
     (stop,) = heights_of_lines(ax)

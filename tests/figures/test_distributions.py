@@ -75,7 +75,7 @@ def test_who_zooms_into_one_chart_zooms_into_all() -> None:
         lambda: figures.distribution(smooth(target, 5, 0.3), "q'"),
     ],
 )
-def test_the_name_of_a_chart_stands_beside_it(draw: Callable[[], Figure]) -> None:
+def test_the_name_of_a_chart_is_beside_it(draw: Callable[[], Figure]) -> None:
     figure = draw()
     figure.draw_without_rendering()
     names = [text for text in figure.texts if text.get_text()]

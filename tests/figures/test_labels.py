@@ -82,8 +82,8 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "A bar chart of δ over 5 classes. Row 0: 0, 0, 1, 0, 0; "
             "Row 1: 0, 1, 0, 0, 0; Row 2: 1, 0, 0, 0, 0.",
         ),
-        (lambda: figures.mix(5, 0.3), "At ε = 0.3 they stand at 0.76 and 0.06."),
-        (lambda: figures.mix(2, 0.3), "At ε = 0.3 they stand at 0.85 and 0.15."),
+        (lambda: figures.mix(5, 0.3), "At ε = 0.3 they are 0.76 and 0.06."),
+        (lambda: figures.mix(2, 0.3), "At ε = 0.3 they are 0.85 and 0.15."),
         (
             lambda: figures.loss_terms(logits, target, 0.3),
             "Row 2: 0.9868 from δ plus 0.4949 from u gives 1.482.",
@@ -226,7 +226,7 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
         ),
         (
             lambda: figures.reliability(SURE, torch.tensor([0, 0, 0, 1]), 2),
-            "of 4 rows in 2 bins. Right are 0.750 of the rows, the mean confidence is "
+            "of 4 rows in 2 bins. 0.750 of the rows are right, the mean confidence is "
             "0.650, and the expected calibration error 0.350.",
         ),
         (

@@ -17,7 +17,7 @@ from .builders import COLUMN, CUBE, PADDED, PADLESS, WEIGHT
 
 EXTREME = -1e4 * torch.eye(8)
 FALLS = torch.tensor([0.0, 9.0])
-# Rows of four classes, each strewn around its template.
+# Rows of four classes, scattered around their templates.
 CLASS = torch.arange(40) % 4
 SPREAD = 2 * torch.eye(4)[CLASS] + torch.arange(160).reshape(40, 4).mul(7).sin()
 MEANS = {

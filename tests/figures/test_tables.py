@@ -148,7 +148,7 @@ def test_the_three_tables_of_gather_have_cells_of_one_width() -> None:
 
 
 @pytest.mark.parametrize(("columns", "in_a_row"), [(3, True), (4, False)])
-def test_tables_stand_in_a_row_if_their_type_need_not_shrink(
+def test_tables_are_in_a_row_if_their_type_need_not_shrink(
     columns: int, *, in_a_row: bool
 ) -> None:
     input = torch.full((3, columns), 1000)

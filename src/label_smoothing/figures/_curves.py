@@ -62,7 +62,7 @@ def mix(num_classes: int, smoothing: float) -> Figure:
     >>> print(fill(figure.get_label()))
     Two straight lines over ε from 0 to 1, for 5 classes. q' of the true
     class falls from 1, q' of each other class rises from 0, and both meet
-    in u = 0.2. At ε = 0.3 they stand at 0.76 and 0.06.
+    in u = 0.2. At ε = 0.3 they are 0.76 and 0.06.
     """
     check_num_classes(num_classes, least=2)
     q = smooth(torch.tensor(0), num_classes, smoothing)
@@ -87,7 +87,7 @@ def mix(num_classes: int, smoothing: float) -> Figure:
         figure,
         f"Two straight lines over ε from 0 to 1, for {num_classes} classes. q' of the "
         f"true class falls from 1, q' of each other class rises from 0, and both meet in "
-        f"u = {u:.4g}. At ε = {smoothing:.4g} they stand at {q[0]:.4g} and {q[1]:.4g}.",
+        f"u = {u:.4g}. At ε = {smoothing:.4g} they are {q[0]:.4g} and {q[1]:.4g}.",
     )
 
 
@@ -127,7 +127,7 @@ def weight_flip(num_classes: int, smoothing: float) -> Figure:
     >>> print(fill(figure.get_label()))
     Two curves of the best prediction against the ratio of two weights, w
     of class k over w of the true class y, for 5 classes and ε = 0.3. At
-    equal weights they stand at q': 0.76 for y, 0.06 for k. The one of y
+    equal weights they are at q': 0.76 for y, 0.06 for k. The one of y
     falls, the one of k rises, and from 12.67 on k is the argmax.
     """
     check_num_classes(num_classes, least=2)
@@ -155,7 +155,7 @@ def weight_flip(num_classes: int, smoothing: float) -> Figure:
         figure,
         f"Two curves of the best prediction against the ratio of two weights, w of class "
         f"k over w of the true class y, for {num_classes} classes and ε = "
-        f"{smoothing:.4g}. At equal weights they stand at q': {q[0]:.4g} for y, "
+        f"{smoothing:.4g}. At equal weights they are at q': {q[0]:.4g} for y, "
         f"{q[1]:.4g} for k. The one of y falls, the one of k rises, and from "
         f"{turn:.4g} on k is the argmax.",
     )
@@ -165,7 +165,7 @@ def weight_flip(num_classes: int, smoothing: float) -> Figure:
 def floor(num_classes: int, smoothing: float) -> Figure:
     r"""Draw the loss against the logit gap: it has a floor, and the gap an optimum.
 
-    The true logit stands ``gap`` above all others, which are equal. The smoothed loss is
+    The true logit is ``gap`` above all others, which are equal. The smoothed loss is
     least at the gap :math:`\ln(K(1-\varepsilon)/\varepsilon + 1)`, where it is
     :math:`H(q')`; the loss without smoothing falls for ever.
 
@@ -275,7 +275,7 @@ def excess(num_classes: int, smoothing: float, steps: int) -> Figure:
         rows.append(q * (q.log() - z.log_softmax(0)))
         z += q - z.softmax(0)
     over = torch.stack(rows).sum(1)
-    last = max(int((over > 1e-12).sum()) - 1, 0)  # what comes after it is rounding
+    last = max(int((over > 1e-12).sum()) - 1, 0)  # after it there is only rounding
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
     for values, at, place, colour, name in (
         (least + over, last, (0, 8), COLOURS["q'"], "$H(q', p)$"),

@@ -30,7 +30,7 @@ from label_smoothing.figures._style import (
 )
 from label_smoothing.targets import check_num_classes, dirac_delta, smooth, uniform
 
-UNIT = 1.6  # inches: how high a bar of probability one stands, where charts are compared
+UNIT = 1.6  # inches: the height of a bar of probability one, where charts are compared
 EACH, GAP = 0.28, 0.6  # inches: a bar, and the number of classes above its bars
 
 
@@ -42,8 +42,8 @@ class Row(NamedTuple):
     under: str
     colour: str
     unit: float = UNIT
-    parts: tuple[tuple[Tensor, str], ...] = ()  # what to paint, if not one colour
-    high: float = 0.0  # the least height of the chart
+    parts: tuple[tuple[Tensor, str], ...] = ()  # what to paint in place of one colour
+    high: float = 0.0  # the chart is at least this high
 
 
 @styled
@@ -348,7 +348,7 @@ def conventions(smoothing: float, classes: Sequence[int]) -> Figure:
         raise ValueError(f"there must be classes to draw, got {classes}")
     for num_classes in classes:
         check_num_classes(num_classes, least=2)
-    # With "others" the true class gives away all of ε: so that is what to convert to.
+    # Convert to "others": there the true class gives away exactly ε.
     given = {
         num_classes: {
             name: convert_smoothing(smoothing, num_classes, name, "others")
@@ -393,7 +393,7 @@ def _charts(*rows: Row) -> Figure:
         for row in rows
         for text, size in ((row.name, 21), (row.under, 15))
     ]
-    # All in inches from here on: type has a size of its own, and bars share a scale.
+    # In inches from here on: type has a size of its own, and the bars share a scale.
     left = 0.35 + max(name.get_window_extent().width for name in names) / figure.dpi
     across = WIDTH - left - 0.1
     size = _label_size(rows, 72 * across)
@@ -438,7 +438,7 @@ def _label_size(rows: tuple[Row, ...], points: float) -> float:
 def _bars(ax: Axes, row: Row, size: float) -> None:
     """Draw bars with their values on them, if there is room for the values."""
     values = row.values.tolist()
-    width = 0.72 if len(values) <= 100 else 1.0  # no gaps too fine to print
+    width = 0.72 if len(values) <= 100 else 1.0  # finer gaps cannot be printed
     for part, colour in row.parts or ((row.values, row.colour),):
         ax.bar(range(len(values)), part.tolist(), color=colour, width=width)
     ax.axhline(0, color=LINE, lw=1, clip_on=False)

@@ -96,8 +96,8 @@ def padding(
     Returns
     -------
     matplotlib.figure.Figure
-        A stacked bar per row, in nats. Of an ignored row only an outline is left: the
-        uniform term, as it comes out of a loss that tells ``nll_loss`` alone.
+        A stacked bar per row, in nats. An ignored row has only an outline: the uniform
+        term, which it keeps in a loss that gives ``ignore_index`` to ``nll_loss`` alone.
 
     Raises
     ------

@@ -153,7 +153,7 @@ def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figur
         (f"+ {smoothing:.4g} ×", flat, "$H(u, p)$", "u", "-mean(1)"),
         ("=", row_loss, "$H(q', p)$", "q'", ""),
     )
-    signs = [DIGIT * len(sign) + 0.6 for sign, *_ in columns]  # how much room each takes
+    signs = [DIGIT * len(sign) + 0.6 for sign, *_ in columns]  # the room of each
     # The table is at least as wide as what is below.
     wide = max(width, (sum(signs) + len(columns) * width) / classes)
     chosen = set(enumerate(target.tolist()))
@@ -340,6 +340,7 @@ def kl_terms(probs: Tensor, target: Tensor) -> Figure:
 def _step(
     ax: Axes, start: tuple[float, float], end: tuple[float, float], name: str
 ) -> None:
+    """Draw an arrow with the name of a step beside it."""
     ax.add_patch(
         FancyArrowPatch(
             start,

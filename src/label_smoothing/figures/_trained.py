@@ -54,7 +54,7 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     -------
     matplotlib.figure.Figure
         A bar for each bin that has rows, up to the share that is right; a dot at its
-        mean confidence, whose size tells how many rows it has; a line through it, the
+        mean confidence, larger for more rows; a line through it, the
         interval of Wilson, which misses the truth one time in twenty; and the diagonal,
         on which both are the same.
 
@@ -72,7 +72,7 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     >>> figure = figures.reliability(logits, target, bins=5)
     >>> print(fill(figure.get_label()))
     Bars of the share that is right against confidence, with intervals, of
-    3 rows in 5 bins. Right are 0.667 of the rows, the mean confidence is
+    3 rows in 5 bins. 0.667 of the rows are right, the mean confidence is
     0.292, and the expected calibration error 0.374.
     """
     check_shapes(logits, target, "NK", "N")
@@ -103,7 +103,7 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     return finish(
         figure,
         f"Bars of the share that is right against confidence, with intervals, of "
-        f"{len(target)} rows in {bins} bins. Right are {accuracy:.3f} of the rows, the "
+        f"{len(target)} rows in {bins} bins. {accuracy:.3f} of the rows are right, the "
         f"mean confidence is {mean:.3f}, and the expected calibration error {error:.3f}.",
     )
 
@@ -171,7 +171,7 @@ def clusters(
             raise ValueError(f"class {k} has no rows to draw")
     first, second, third = weight[list(classes)].double()
     plane, triangle = torch.linalg.qr(torch.stack((second - first, third - first), 1))
-    plane = plane * triangle.diagonal().sign()  # which the decomposition leaves open
+    plane = plane * triangle.diagonal().sign()  # the decomposition leaves the signs open
     points = features.double() @ plane
     groups = [points[target == k] for k in classes]
     centres = [group.mean(0) for group in groups]
@@ -306,7 +306,7 @@ def intervals(rows: Mapping[str, Mapping[str, float]], name: str, count: int) ->
         said.append(f"{setting}: {short(mean)}, from {short(low)} to {short(high)}")
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set(ylim=(len(rows) - 0.5, -0.8), xlabel=f"{name}, $n = {count}$")
-    ax.locator_params(axis="x", nbins=6)  # more would meet each other
+    ax.locator_params(axis="x", nbins=6)  # more would overlap
     ax.spines["left"].set_visible(False)
     ax.tick_params(left=False)
     return finish(
