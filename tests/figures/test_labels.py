@@ -214,6 +214,10 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
             "greatest at s = 12, an end of the axis, where it is 1.0000.",
         ),
         (
+            lambda: figures.likelihood(-torch.eye(3), torch.arange(3)),
+            "greatest at s = 0, an end of the axis, where it is 0.0370.",
+        ),
+        (
             lambda: figures.half_sum(1000, 14),
             "from 1 to 14, and a line at 65504. From N = 10 on it is inf.",
         ),
