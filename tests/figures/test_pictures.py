@@ -1,7 +1,7 @@
-"""Each figure, compared with a picture that was looked at.
+"""Each figure, compared with a picture that someone has looked at.
 
-Draw the pictures anew, and look at them: ``nox -s tests -- tests/figures/test_pictures.py
---mpl-generate-path=tests/figures/pictures``.
+``nox -s tests -- tests/figures/test_pictures.py
+--mpl-generate-path=tests/figures/pictures`` draws them again: then look at them.
 """
 
 from collections.abc import Callable
@@ -13,17 +13,11 @@ from matplotlib.figure import Figure
 from label_smoothing import dirac_delta, figures, smooth, uniform
 from label_smoothing.__main__ import logits, target
 
-COLUMN = target[:, None]
-CUBE = torch.arange(24).reshape(2, 3, 4)
-SECONDS = (("floor", 1e-9), ("ours", 1.5e-9), ("compiled", 3e-9), ("torch", 6e-9))
+from .builders import COLUMN, CUBE, PADDED, PADLESS, WEIGHT
+
 EXTREME = -1e4 * torch.eye(8)
-WEIGHT = torch.tensor([1.0, 1.0, 1.0, 1.0, 13.0])
 FALLS = torch.tensor([0.0, 9.0])
-TIMED = [
-    {"shape": (2, k), "seconds": {n: (k * s, k * s / 1.2, k * s * 2) for n, s in SECONDS}}
-    for k in (100, 1000, 4000)
-]
-# Rows of four classes, each of which is strewn around its template.
+# Rows of four classes, scattered around their templates.
 CLASS = torch.arange(40) % 4
 SPREAD = 2 * torch.eye(4)[CLASS] + torch.arange(160).reshape(40, 4).mul(7).sin()
 MEANS = {
@@ -62,7 +56,7 @@ CASES = {
     "loss_terms": lambda: figures.loss_terms(logits, target, 0.3),
     "loss_terms_narrow": lambda: figures.loss_terms(logits, target, 0.1),
     "loss_terms_0": lambda: figures.loss_terms(torch.zeros(1, 1), 0 * target[:1], 0.3),
-    "padding": lambda: figures.padding(logits, torch.tensor([2, -100, 0]), 0.3),
+    "padding": lambda: figures.padding(logits, PADDED, 0.3),
     "padding_all": lambda: figures.padding(logits, torch.full((3,), -100), 0.3),
     "loss_pipeline": lambda: figures.loss_pipeline(logits, target),
     "loss_pipeline_8": lambda: figures.loss_pipeline(EXTREME, torch.arange(8)),
@@ -70,9 +64,7 @@ CASES = {
     "smoothed_pipeline_8": lambda: figures.smoothed_pipeline(
         EXTREME, torch.arange(8), 0.3
     ),
-    "kl_terms": lambda: figures.kl_terms(
-        logits[0], torch.tensor([0, 0.1, 0.7, 0.1, 0.1])
-    ),
+    "kl_terms": lambda: figures.kl_terms(logits[0], PADLESS),
     "kl_terms_1": lambda: figures.kl_terms(1 - uniform(1), uniform(1)),
     "kl_terms_8": lambda: figures.kl_terms(uniform(8), dirac_delta(target[0], 8)),
     "class_dimension": lambda: figures.class_dimension(logits.T, target),
@@ -82,10 +74,6 @@ CASES = {
         logits.log_softmax(1), 0, torch.tensor([[2, 0]])
     ),
     "gather_3d": lambda: figures.gather(CUBE, 0, 1 - CUBE[:, :2, :3] // 12),
-    "times": lambda: figures.times(TIMED[:2], ["compiled", "ours", "torch"]),
-    "times_of_torch": lambda: figures.times(TIMED[:1], ["ours"], "torch"),
-    "growth": lambda: figures.growth(TIMED, dim=1),
-    "peak": lambda: figures.peak({"compiled": 2.0, "ours": 1.0, "torch": 3.0}),
     "reliability": lambda: figures.reliability(SPREAD, CLASS),
     "reliability_of_5": lambda: figures.reliability(SPREAD, CLASS, 5),
     "clusters": lambda: figures.clusters(SPREAD, CLASS, torch.eye(4), [0, 1, 3]),

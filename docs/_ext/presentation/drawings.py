@@ -23,6 +23,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import torch
 from docutils import nodes
+from measured import drawings
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -39,7 +40,9 @@ SIZE = re.compile(r'<svg.* width="(?P<width>[\d.]+)pt" height="(?P<height>[\d.]+
 TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 # A drawing is out of date when any of these changes: the figures, and what they call.
 SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
-NAMESPACE = NAMES | {name: getattr(figures, name) for name in figures.__all__}
+SOURCES.append(drawings.__file__)
+DRAW = {n: getattr(home, n) for home in (figures, drawings) for n in home.__all__}
+NAMESPACE = NAMES | DRAW
 
 
 def save(figure, path: Path) -> None:

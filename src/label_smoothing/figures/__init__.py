@@ -8,24 +8,25 @@ One colour means one thing everywhere: ``COLOURS`` maps the symbols δ, u, q' an
 theirs, and ``DARK`` maps every colour used here to its counterpart on a dark ground.
 """
 
-from label_smoothing.figures._conventions import conventions
 from label_smoothing.figures._curves import (
     binary,
+    excess,
     floor,
-    half_sum,
     likelihood,
+    masked,
     mix,
     softmax_twice,
+    weight_flip,
 )
 from label_smoothing.figures._distributions import (
+    conventions,
     distribution,
     gradient,
     targets,
     weighted_target,
 )
 from label_smoothing.figures._gather import gather
-from label_smoothing.figures._intervals import intervals
-from label_smoothing.figures._limits import excess, masked
+from label_smoothing.figures._losses import half_sum, loss_terms, padding
 from label_smoothing.figures._pipelines import (
     class_dimension,
     kl_terms,
@@ -42,10 +43,7 @@ from label_smoothing.figures._style import (
     STYLE,
     palette,
 )
-from label_smoothing.figures._terms import loss_terms, padding
-from label_smoothing.figures._times import growth, peak, times
-from label_smoothing.figures._trained import clusters, gaps, reliability
-from label_smoothing.figures._weights import weight_flip
+from label_smoothing.figures._trained import clusters, gaps, intervals, reliability
 
 __all__ = [  # noqa: RUF022  in the order of the reference
     "COLOURS",
@@ -76,9 +74,6 @@ __all__ = [  # noqa: RUF022  in the order of the reference
     "softmax_twice",
     "half_sum",
     "conventions",
-    "times",
-    "growth",
-    "peak",
     "reliability",
     "clusters",
     "gaps",

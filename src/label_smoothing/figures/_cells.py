@@ -39,18 +39,20 @@ def fit(
 
 
 def type_size(across: float, width: float, characters: int) -> float:
-    """Return by how much type must shrink to fit its cells on a sheet this far across."""
+    """Return the scale at which type fits its cells on a sheet of this width."""
     points = 72 * WIDTH * width / _span(across)
     return min(1.0, points / (7.5 * characters))
 
 
 def _span(across: float) -> float:
-    # Names stand beside the tables; and few cells must not grow huge.
+    # The names are beside the tables, and few cells must not become huge.
     return max(across + 2.6, 1.2 * across, 11.0)
 
 
 def notation(values: Tensor) -> str:
-    """Choose how the numbers of a table are written: short if all are, or in full."""
+    """Choose the format of the numbers of a table: short if all are short."""
+    if values.is_complex():
+        return ".4g"
     if not values.is_floating_point():
         return "d"
     short = all(

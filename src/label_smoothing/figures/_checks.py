@@ -1,5 +1,7 @@
 """What the arguments of more than one figure must satisfy."""
 
+from numbers import Integral
+
 from torch import Tensor
 
 
@@ -23,6 +25,15 @@ def check_not_empty(tensor: Tensor, name: str) -> None:
         raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
 
 
+def check_finite(given: Tensor, name: str, drawn: Tensor | None = None) -> None:
+    """Check that there is a place for what is drawn of a tensor, by default itself."""
+    if not (given if drawn is None else drawn).isfinite().all():
+        raise ValueError(
+            f"{name} must give finite numbers to draw, "
+            f"got values from {given.min():.4g} to {given.max():.4g}"
+        )
+
+
 def check_small(matrix: Tensor, rows: int, columns: int, name: str = "logits") -> None:
     """Check that a matrix has room on a page."""
     height, width = matrix.shape
@@ -30,12 +41,6 @@ def check_small(matrix: Tensor, rows: int, columns: int, name: str = "logits") -
         raise ValueError(
             f"{name} must be at most {rows} by {columns} to draw, got {height} by {width}"
         )
-
-
-def check_two_classes(num_classes: int) -> None:
-    """Check that there is another class than the true one."""
-    if not isinstance(num_classes, int) or num_classes < 2:
-        raise ValueError(f"num_classes must be an int of at least 2, got {num_classes!r}")
 
 
 def check_open_smoothing(smoothing: float) -> None:
@@ -46,5 +51,6 @@ def check_open_smoothing(smoothing: float) -> None:
 
 def check_positive(number: int, name: str) -> None:
     """Check that a count is one."""
-    if not isinstance(number, int) or number < 1:
+    whole = isinstance(number, Integral) and not isinstance(number, bool)
+    if not whole or number < 1:
         raise ValueError(f"{name} must be a positive int, got {number!r}")

@@ -1,5 +1,6 @@
-"""Bar charts over the classes, one below the other."""
+"""Distributions as bars: over the classes, and by convention."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -8,7 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.figures._checks import check_not_empty, check_shapes
+from label_smoothing.conventions import BINARY, CONVENTIONS, convert_smoothing
+from label_smoothing.figures._checks import (
+    check_finite,
+    check_not_empty,
+    check_open_smoothing,
+    check_shapes,
+)
 from label_smoothing.figures._style import (
     COLOURS,
     INK,
@@ -21,9 +28,10 @@ from label_smoothing.figures._style import (
     short,
     styled,
 )
-from label_smoothing.targets import dirac_delta, smooth, uniform
+from label_smoothing.targets import check_num_classes, dirac_delta, smooth, uniform
 
-UNIT = 1.6  # inches: how high a bar of probability one stands, where charts are compared
+UNIT = 1.6  # inches: the height of a bar of probability one, where charts are compared
+EACH, GAP = 0.28, 0.6  # inches: a bar, and the number of classes above its bars
 
 
 class Row(NamedTuple):
@@ -34,8 +42,8 @@ class Row(NamedTuple):
     under: str
     colour: str
     unit: float = UNIT
-    parts: tuple[tuple[Tensor, str], ...] = ()  # what to paint, if not one colour
-    high: float = 0.0  # the least height of the chart
+    parts: tuple[tuple[Tensor, str], ...] = ()  # what to paint in place of one colour
+    high: float = 0.0  # the chart is at least this high
 
 
 @styled
@@ -124,7 +132,8 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
     Raises
     ------
     ValueError
-        If ``symbol`` is not one of the four, or ``probs`` has another shape or is empty.
+        If ``symbol`` is not one of the four, or if ``probs`` has another shape, is
+        empty, or is not finite.
 
     Examples
     --------
@@ -141,6 +150,7 @@ def distribution(probs: Tensor, symbol: str) -> Figure:
             f"probs must have shape (K,) or (N, K), got {tuple(probs.shape)}"
         )
     check_not_empty(probs, "probs")
+    check_finite(probs, "probs")
     table = probs.reshape(-1, probs.shape[-1])
     high = float(table.max())
     figure = _charts(
@@ -188,7 +198,8 @@ def gradient(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If ``logits`` is not a row and ``target`` not its class.
+        If ``logits`` is not a row and ``target`` not its class, or if the gradient is
+        not finite.
 
     Examples
     --------
@@ -206,6 +217,7 @@ def gradient(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     check_shapes(logits, target, "K", "")
     p, q = logits.softmax(0), smooth(target, len(logits), smoothing)
     y, grad = int(target), p - q
+    check_finite(logits, "logits", grad)
     grad = grad.where(grad.abs() > torch.finfo(p.dtype).eps, 0)  # all else is rounding
     figure = _charts(
         Row(p, "$p$", "", COLOURS["p"]),
@@ -289,6 +301,90 @@ def weighted_target(target: Tensor, weight: Tensor, smoothing: float) -> Figure:
     )
 
 
+@styled
+def conventions(smoothing: float, classes: Sequence[int]) -> Figure:
+    r"""Draw what the true class gives away at one ε, by convention.
+
+    That is :math:`1 - q'(y)`. The others share it among themselves.
+
+    Parameters
+    ----------
+    smoothing : float
+        The smoothing :math:`\varepsilon`, ``0 < smoothing < 1``.
+    classes : list of int
+        The numbers of classes K to draw, each at least two.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For each K a bar for each convention that has a meaning there, to one scale, and
+        a line at :math:`\varepsilon`.
+
+    Raises
+    ------
+    TypeError
+        If a number of classes is not an int.
+    ValueError
+        If ``smoothing`` is out of range, if there is nothing to draw, or if a number of
+        classes is below two.
+
+    See Also
+    --------
+    label_smoothing.convert_smoothing : the conventions, and their formulas.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> figure = figures.conventions(smoothing=0.3, classes=[2, 5])
+    >>> print(fill(figure.get_label()))
+    Bars of what the true class gives away, 1 − q'(y), at ε = 0.3. K = 2:
+    uniform 0.15, others 0.3, normalised 0.1154, half 0.15, swap 0.3. K =
+    5: uniform 0.24, others 0.3, others-without-padding 0.3, normalised
+    0.1846.
+    """
+    check_open_smoothing(smoothing)
+    if not classes:
+        raise ValueError(f"there must be classes to draw, got {classes}")
+    for num_classes in classes:
+        check_num_classes(num_classes, least=2)
+    # Convert to "others": there the true class gives away exactly ε.
+    given = {
+        num_classes: {
+            name: convert_smoothing(smoothing, num_classes, name, "others")
+            for name in CONVENTIONS
+            if (name in BINARY) <= (num_classes == 2)
+            and (name == "others-without-padding") <= (num_classes > 2)
+        }
+        for num_classes in classes
+    }
+    height = sum(EACH * len(row) + GAP for row in given.values()) + 0.1
+    figure, ax = plt.subplots(figsize=(WIDTH, height))
+    figure.subplots_adjust(0.02, 0, 0.98, 1)
+    ax.set_axis_off()
+    y, said = 0.0, []
+    for num_classes, row in given.items():
+        ax.text(0, y + 0.32, f"$K = {num_classes}$", color=INK, va="center", fontsize=13)
+        y += GAP
+        top = y - EACH / 2
+        for name, value in row.items():
+            ax.barh(y, value, color=COLOURS["q'"], height=0.7 * EACH)
+            text = f"{short(value)}  {name}"
+            note(ax, text, (smoothing, y), (8, 0), INK, va="center", fontsize=11)
+            y += EACH
+        ax.plot([smoothing, smoothing], [top, y - EACH / 2], color=LINE, lw=1, zorder=0)
+        look = {"ha": "center", "va": "bottom"}
+        note(ax, r"$\varepsilon$", (smoothing, top), (0, 1), INK, **look)
+        values = ", ".join(f"{name} {short(value)}" for name, value in row.items())
+        said.append(f"K = {num_classes}: {values}")
+    ax.set(xlim=(0, 2.2 * smoothing), ylim=(y, 0))
+    return finish(
+        figure,
+        f"Bars of what the true class gives away, 1 − q'(y), at ε = {short(smoothing)}. "
+        f"{'. '.join(said)}.",
+    )
+
+
 def _charts(*rows: Row) -> Figure:
     """Draw bar charts below each other, with the name of each beside it."""
     figure = plt.figure()
@@ -297,7 +393,7 @@ def _charts(*rows: Row) -> Figure:
         for row in rows
         for text, size in ((row.name, 21), (row.under, 15))
     ]
-    # All in inches from here on: type has a size of its own, and bars share a scale.
+    # In inches from here on: type has a size of its own, and the bars share a scale.
     left = 0.35 + max(name.get_window_extent().width for name in names) / figure.dpi
     across = WIDTH - left - 0.1
     size = _label_size(rows, 72 * across)
@@ -342,7 +438,7 @@ def _label_size(rows: tuple[Row, ...], points: float) -> float:
 def _bars(ax: Axes, row: Row, size: float) -> None:
     """Draw bars with their values on them, if there is room for the values."""
     values = row.values.tolist()
-    width = 0.72 if len(values) <= 100 else 1.0  # no gaps too fine to print
+    width = 0.72 if len(values) <= 100 else 1.0  # finer gaps cannot be printed
     for part, colour in row.parts or ((row.values, row.colour),):
         ax.bar(range(len(values)), part.tolist(), color=colour, width=width)
     ax.axhline(0, color=LINE, lw=1, clip_on=False)

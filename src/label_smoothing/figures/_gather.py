@@ -40,7 +40,7 @@ def gather(
     Returns
     -------
     matplotlib.figure.Figure
-        The tables index, input and out; slices along the first dimension stand side by
+        The tables index, input and out; slices along the first dimension are side by
         side.
 
     Raises

@@ -142,7 +142,8 @@ def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figur
     log_probs = logits.log_softmax(1)
     hard = -pick(log_probs, target)
     flat = -log_probs.mean(1)
-    row_loss = (1 - smoothing) * hard + smoothing * flat
+    # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
+    row_loss = (1 - smoothing) * hard + (smoothing * flat if smoothing else 0)
     loss = row_loss.mean()
     figure, ax = canvas()
     characters = longest(log_probs)
@@ -152,7 +153,7 @@ def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figur
         (f"+ {smoothing:.4g} ×", flat, "$H(u, p)$", "u", "-mean(1)"),
         ("=", row_loss, "$H(q', p)$", "q'", ""),
     )
-    signs = [DIGIT * len(sign) + 0.6 for sign, *_ in columns]  # how much room each takes
+    signs = [DIGIT * len(sign) + 0.6 for sign, *_ in columns]  # the room of each
     # The table is at least as wide as what is below.
     wide = max(width, (sum(signs) + len(columns) * width) / classes)
     chosen = set(enumerate(target.tolist()))
@@ -339,6 +340,7 @@ def kl_terms(probs: Tensor, target: Tensor) -> Figure:
 def _step(
     ax: Axes, start: tuple[float, float], end: tuple[float, float], name: str
 ) -> None:
+    """Draw an arrow with the name of a step beside it."""
     ax.add_patch(
         FancyArrowPatch(
             start,

@@ -45,8 +45,6 @@ P = ParamSpec("P")
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Draw with our settings and from plain values, whatever the reader's are."""
-    # doctest takes a wrapper for a function of this module; so name the examples to it.
-    draw.__globals__.setdefault("__test__", {})[draw.__name__] = draw
 
     @wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:

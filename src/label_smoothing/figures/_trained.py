@@ -1,6 +1,6 @@
-"""What a trained network shows: its calibration, its clusters and its logit gaps."""
+"""What training does: calibration, clusters, logit gaps, and means of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from statistics import NormalDist
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from label_smoothing.conventions import optimal_logit_gap
 from label_smoothing.figures._checks import (
+    check_finite,
     check_open_smoothing,
     check_positive,
     check_shapes,
@@ -24,6 +25,7 @@ from label_smoothing.figures._style import (
     WIDTH,
     finish,
     note,
+    short,
     styled,
 )
 from label_smoothing.gather import pick
@@ -52,15 +54,15 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     -------
     matplotlib.figure.Figure
         A bar for each bin that has rows, up to the share that is right; a dot at its
-        mean confidence, whose size tells how many rows it has; a line through it, the
+        mean confidence, larger for more rows; a line through it, the
         interval of Wilson, which misses the truth one time in twenty; and the diagonal,
         on which both are the same.
 
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``bins`` is
-        below one.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``bins`` is below
+        one, or if a confidence is not finite.
 
     Examples
     --------
@@ -70,12 +72,13 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     >>> figure = figures.reliability(logits, target, bins=5)
     >>> print(fill(figure.get_label()))
     Bars of the share that is right against confidence, with intervals, of
-    3 rows in 5 bins. Right are 0.667 of the rows, the mean confidence is
+    3 rows in 5 bins. 0.667 of the rows are right, the mean confidence is
     0.292, and the expected calibration error 0.374.
     """
     check_shapes(logits, target, "NK", "N")
     check_positive(bins, "bins")
     confidence, predicted = logits.softmax(1).double().max(1)
+    check_finite(logits, "logits", confidence)
     right = (predicted == target).double()
     at = (confidence * bins).ceil().long().clamp(max=bins) - 1  # an edge is in the lower
     error = 0.0
@@ -100,7 +103,7 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     return finish(
         figure,
         f"Bars of the share that is right against confidence, with intervals, of "
-        f"{len(target)} rows in {bins} bins. Right are {accuracy:.3f} of the rows, the "
+        f"{len(target)} rows in {bins} bins. {accuracy:.3f} of the rows are right, the "
         f"mean confidence is {mean:.3f}, and the expected calibration error {error:.3f}.",
     )
 
@@ -142,8 +145,8 @@ def clusters(
     Raises
     ------
     ValueError
-        If the shapes are not (N, D) and (N,), if there are other than three classes, or
-        if one of them has no rows.
+        If the shapes are not (N, D) and (N,), if there are other than three classes, if
+        one of them has no rows, or if ``features`` or ``weight`` is not finite.
 
     Examples
     --------
@@ -159,6 +162,8 @@ def clusters(
     are from each other.
     """
     check_shapes(features, target, "ND", "N", "features")
+    check_finite(features, "features")
+    check_finite(weight, "weight")
     if len(classes) != 3:
         raise ValueError(f"there must be three classes to draw, got {classes}")
     for k in classes:
@@ -166,7 +171,7 @@ def clusters(
             raise ValueError(f"class {k} has no rows to draw")
     first, second, third = weight[list(classes)].double()
     plane, triangle = torch.linalg.qr(torch.stack((second - first, third - first), 1))
-    plane = plane * triangle.diagonal().sign()  # which the decomposition leaves open
+    plane = plane * triangle.diagonal().sign()  # the decomposition leaves the signs open
     points = features.double() @ plane
     groups = [points[target == k] for k in classes]
     centres = [group.mean(0) for group in groups]
@@ -215,8 +220,8 @@ def gaps(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
-        is out of range.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``smoothing`` is
+        out of range, or if a gap is not finite.
 
     Examples
     --------
@@ -235,6 +240,7 @@ def gaps(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     z = logits.double()
     true = pick(z, target)
     gap = true - (z.sum(1) - true) / (num_classes - 1)
+    check_finite(logits, "logits", gap)
     low, high, mean = float(gap.min()), float(gap.max()), float(gap.mean())
     figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
     ax.hist(gap, bins=40, color=COLOURS["p"])
@@ -248,4 +254,61 @@ def gaps(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
         f"A histogram of the logit gaps of {len(gap)} rows, from {low:.4f} to "
         f"{high:.4f}, and a line at the best gap for ε = {smoothing:.4g}, {best:.4f}. "
         f"The mean gap is {mean:.4f}.",
+    )
+
+
+@styled
+def intervals(rows: Mapping[str, Mapping[str, float]], name: str, count: int) -> Figure:
+    """Draw what was measured of some settings: a mean each, and its interval.
+
+    Parameters
+    ----------
+    rows : dict
+        For each setting its ``"mean"``, and the ends of the interval, ``"low"`` and
+        ``"high"``.
+    name : str
+        What was measured.
+    count : int
+        How many runs each mean is of.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A dot and a line for each setting.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw, or if a number is not finite.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> rows = {"ε = 0": {"mean": 0.5, "low": 0.25, "high": 0.75}}
+    >>> print(fill(figures.intervals(rows, "error", 5).get_label()))
+    Means of 5 runs with their intervals: error. ε = 0: 0.5, from 0.25 to
+    0.75.
+    """
+    if not rows:
+        raise ValueError(f"there must be rows to draw, got {rows}")
+    ends = [[row["low"], row["mean"], row["high"]] for row in rows.values()]
+    check_finite(torch.tensor(ends), "rows")
+    figure, ax = plt.subplots(
+        figsize=(WIDTH, 0.36 * len(rows) + 0.9), layout="constrained"
+    )
+    said = []
+    for y, (setting, row) in enumerate(rows.items()):
+        mean, low, high = row["mean"], row["low"], row["high"]
+        ax.plot([low, high], [y, y], color=COLOURS["p"], lw=2.5, alpha=0.5)
+        ax.plot(mean, y, "o", color=COLOURS["p"], ms=6)
+        note(ax, short(mean), (mean, y), (0, 5), INK, ha="center", fontsize=10)
+        said.append(f"{setting}: {short(mean)}, from {short(low)} to {short(high)}")
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set(ylim=(len(rows) - 0.5, -0.8), xlabel=f"{name}, $n = {count}$")
+    ax.locator_params(axis="x", nbins=6)  # more would overlap
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(left=False)
+    return finish(
+        figure, f"Means of {count} runs with their intervals: {name}. {'; '.join(said)}."
     )

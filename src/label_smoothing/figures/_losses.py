@@ -1,4 +1,6 @@
-"""The loss of each row as a bar, stacked from its two terms."""
+"""Losses as bars: the two terms of each row, and a sum over the rows."""
+
+import math
 
 import matplotlib.pyplot as plt
 import torch
@@ -6,10 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.figures._checks import check_shapes
-from label_smoothing.figures._style import COLOURS, PAPER, WIDTH, finish, styled
+from label_smoothing.figures._checks import (
+    check_finite,
+    check_positive,
+    check_shapes,
+)
+from label_smoothing.figures._style import (
+    COLOURS,
+    INK,
+    PAPER,
+    WIDTH,
+    finish,
+    note,
+    styled,
+)
 from label_smoothing.gather import pick
-from label_smoothing.targets import check_smoothing
+from label_smoothing.targets import check_num_classes, check_smoothing
 
 
 @styled
@@ -34,8 +48,8 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
-        is out of range.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``smoothing`` is
+        out of range, or if a term is not finite.
 
     Examples
     --------
@@ -82,14 +96,14 @@ def padding(
     Returns
     -------
     matplotlib.figure.Figure
-        A stacked bar per row, in nats. Of an ignored row only an outline is left: the
-        uniform term, as it comes out of a loss that tells ``nll_loss`` alone.
+        A stacked bar per row, in nats. An ignored row has only an outline: the uniform
+        term, which it keeps in a loss that gives ``ignore_index`` to ``nll_loss`` alone.
 
     Raises
     ------
     ValueError
-        If the shapes are not (N, K) and (N,), if there are no rows, or if ``smoothing``
-        is out of range.
+        If the shapes are not (N, K) and (N,), if there are no rows, if ``smoothing`` is
+        out of range, or if a term is not finite.
 
     Examples
     --------
@@ -117,7 +131,9 @@ def _stacks(
     log_probs = logits.log_softmax(1)
     hard = (smoothing - 1) * pick(log_probs, target.masked_fill(ignored, 0))
     hard = hard.masked_fill(ignored, 0)
-    soft = -smoothing * log_probs.mean(1)
+    # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
+    soft = -smoothing * log_probs.mean(1) if smoothing else torch.zeros_like(hard)
+    check_finite(logits, "logits", hard + soft)
     terms = list(zip(hard.tolist(), soft.tolist(), strict=True))
     figure, ax = plt.subplots(
         figsize=(WIDTH, 0.9 + 0.62 * len(logits)), layout="constrained"
@@ -143,3 +159,72 @@ def _stacks(
     ax.spines["left"].set_visible(False)
     finish(figure, f"Stacked bars of the loss in nats. {' '.join(rows)}")
     return figure, ax, terms[0]
+
+
+@styled
+def half_sum(num_classes: int, rows: int) -> Figure:
+    r"""Draw how a sum over rows and classes leaves the range of float16.
+
+    Every row is uniform, so each of its classes adds :math:`\ln K` to the sum.
+
+    Parameters
+    ----------
+    num_classes : int
+        The number of classes K, at least two.
+    rows : int
+        The largest number of rows N to draw, at least one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The sum of :math:`-\log p` against N, below and above the largest float16.
+
+    Raises
+    ------
+    TypeError
+        If ``num_classes`` is not an int.
+    ValueError
+        If ``num_classes`` is below two or ``rows`` below one.
+
+    Examples
+    --------
+    >>> from textwrap import fill
+    >>> from label_smoothing import figures
+    >>> figure = figures.half_sum(num_classes=1000, rows=14)
+    >>> print(fill(figure.get_label()))
+    Bars of the float16 sum of −log p over N rows of 1000 classes, for N
+    from 1 to 14, and a line at 65504. From N = 10 on it is inf.
+    """
+    check_num_classes(num_classes, least=2)
+    check_positive(rows, "rows")
+    limit = torch.finfo(torch.float16).max
+    terms = -torch.zeros(rows, num_classes).half().log_softmax(1)
+    sums = {n: float(terms[:n].sum()) for n in range(1, rows + 1)}
+    inside = {n: total for n, total in sums.items() if math.isfinite(total)}
+    each = num_classes * math.log(num_classes)
+    outside = {n: n * each for n in sums if n not in inside}
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
+    ax.axhline(limit, color=INK, lw=1.5)
+    note(ax, f"${limit:.0f}$", (0.5, limit), (2, 5), INK)
+    ax.bar(list(inside), list(inside.values()), color=COLOURS["u"], width=0.7)
+    ax.bar(
+        list(outside),
+        list(outside.values()),
+        fc="none",
+        ec=COLOURS["u"],
+        lw=1.5,
+        ls=(0, (4, 2)),
+        width=0.7,
+    )
+    for n, total in outside.items():
+        ax.text(n, total, "inf", ha="center", va="bottom", color=COLOURS["u"])
+    ax.set(xlim=(0.4, rows + 0.6), ylim=(0, 1.1 * rows * each), xlabel="$N$")
+    ax.set_ylabel(r"$\sum_n \sum_k -\log p_{n,k}$")
+    ax.set_xticks(range(1, rows + 1))
+    ax.tick_params(bottom=False)
+    first = f" From N = {min(outside)} on it is inf." if outside else ""
+    return finish(
+        figure,
+        f"Bars of the float16 sum of −log p over N rows of {num_classes} classes, for N "
+        f"from 1 to {rows}, and a line at {limit:.0f}.{first}",
+    )
