@@ -19,7 +19,7 @@ from label_smoothing.__main__ import logits, target
 # There is one line, so the beam lights all of it. The index may be longer or shorter than
 # the line, and may name a place twice. The output has the length of the index.
 
-warehouse = 10 + torch.arange(5)
+warehouse = torch.arange(10, 15)
 order = torch.tensor([3, 0, 3])
 print(explain_gather(warehouse, 0, order))
 
