@@ -3,8 +3,8 @@ Gather in one and two dimensions
 ================================
 
 An index is an order form: each of its cells names the place of one number. The drawings
-follow one cell of the form at a time, from the position it stands at, along the beam that
-it lights, to the number that it fetches.
+follow one cell of the form at a time, from its own position, along the beam that it
+lights, to the number that it fetches.
 """
 
 import matplotlib.pyplot as plt
