@@ -54,7 +54,7 @@ extensions = [
     "presentation",
     "verified",
 ]
-exclude_patterns = ["_build", "_static", "auto_examples/**.ipynb"]
+exclude_patterns = ["_build", "_ext", "_static", "measured", "auto_examples/**.ipynb"]
 nitpicky = True
 
 # Where the site lives: the host says; a local build is served by hand.

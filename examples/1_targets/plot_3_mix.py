@@ -26,7 +26,7 @@ figure = figures.targets(target[0], 5, smoothing)
 
 for epsilon in (0.0, 0.1, 0.3, 0.9):
     q = smooth(target[0], 5, epsilon)
-    print(f"ε = {epsilon}: true class {q[2]:.2f}, others {q.min():.2f}")
+    print(f"ε = {epsilon}: true class {q[2]:.2f}, others {q[0]:.2f}")
 
 figure = figures.mix(5, smoothing)
 

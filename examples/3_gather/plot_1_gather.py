@@ -3,8 +3,8 @@ Gather in one and two dimensions
 ================================
 
 An index is an order form: each of its cells names the place of one number. The drawings
-follow one cell of the form at a time, from the position it stands at, along the beam that
-it lights, to the number that it fetches.
+follow one cell of the form at a time, from its own position, along the beam that it
+lights, to the number that it fetches.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ from label_smoothing.__main__ import logits, target
 # There is one line, so the beam lights all of it. The index may be longer or shorter than
 # the line, and may name a place twice. The output has the length of the index.
 
-warehouse = 10 + torch.arange(5)
+warehouse = torch.arange(10, 15)
 order = torch.tensor([3, 0, 3])
 print(explain_gather(warehouse, 0, order))
 

@@ -59,7 +59,7 @@ figure = figures.gather(warehouse, 2, index, cell=(1, 2, 0))
 # shape (N, T, K). Two samples, two steps, three classes; the digits are again the
 # address. The targets have shape (N, T), and their new dimension must be the last.
 
-scores = torch.arange(200).reshape(2, 10, 10)[:, :2, :3]
+scores = torch.tensor([[[0, 1, 2], [10, 11, 12]], [[100, 101, 102], [110, 111, 112]]])
 target = torch.tensor([[2, 0], [1, 1]])
 right = target.unsqueeze(2)
 print(explain_gather(scores, 2, right))

@@ -25,7 +25,7 @@ print("autograd", z.grad)
 print("p - q'  ", p - q)
 
 # %%
-# **A prediction can be too certain.** Here the true logit stands far above the others,
+# **A prediction can be too certain.** Here the true logit is far above the others,
 # so that its probability is larger than its target. The signs turn round: a step now
 # lowers the true logit and lifts the others.
 

@@ -22,7 +22,7 @@ figure = figures.floor(5, smoothing)
 # prediction equals the target, and then the true logit leads by
 # :math:`\log(K(1-\varepsilon)/\varepsilon + 1)`.
 
-y, *_ = target
+y = target[0]
 q = smooth(y, 5, smoothing)
 floor = -(q * q.log()).sum()
 best = math.log(5 * (1 - smoothing) / smoothing + 1)
@@ -47,7 +47,7 @@ for name, epsilon in (("smoothed", smoothing), ("hard", 0.0)):
     for steps in (0, 10, 100, 1000):
         z = descend(smooth(y, 5, epsilon), steps)
         loss = F.cross_entropy(z, y, label_smoothing=epsilon)
-        print(f"{steps:15}  {loss:.4f}  {z[y] - z.min():.4f}")
+        print(f"{steps:15}  {loss:.4f}  {z[y] - z[0]:.4f}")
 
 plt.show()
 

@@ -26,7 +26,7 @@ print(f"{len(train)} images to train on, {len(test)} to test on")
 
 # %%
 # One network for each smoothing and each seed. They compute in double precision, so that
-# what is printed does not hang on the order of a sum.
+# what is printed does not depend on the order of a sum.
 
 
 def fit(smoothing, seed):
@@ -135,8 +135,8 @@ for e in smoothings:
     print(f"{f'ε = {e}':8}  {widths['low']:.3f} to {widths['high']:.3f}")
 
 # %%
-# The clusters tighten as the smoothing grows. The least of it makes no difference that
-# the seeds could tell.
+# The clusters tighten as the smoothing grows. The smallest smoothing makes no difference
+# that the seeds could tell.
 #
 # Logit gaps
 # ----------
