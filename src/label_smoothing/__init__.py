@@ -6,7 +6,7 @@ from label_smoothing.conventions import (
     loss_floor,
     optimal_logit_gap,
 )
-from label_smoothing.cross_entropy import CrossEntropyLoss, cross_entropy
+from label_smoothing.fast import CrossEntropyLoss, cross_entropy
 from label_smoothing.gather import (
     GatherExplanation,
     explain_gather,

@@ -27,7 +27,7 @@ MODULES = {
     **{f"figures/_{name}": PICTURES for name in FIGURES.split()},
     "audit": "tests/library/test_audit.py",
     "conventions": "tests/library/test_conventions.py",
-    "cross_entropy": "tests/library/test_cross_entropy.py",
+    "fast": "tests/library/test_fast.py",
     "losses": "tests/library/test_losses.py",
     "gather": "tests/library/test_gather.py",
     "targets": "tests/library/test_targets.py",

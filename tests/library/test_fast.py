@@ -1,7 +1,6 @@
 """cross_entropy: against PyTorch's, in values, gradients and habits, and its errors."""
 
 import copy
-import importlib
 import inspect
 import math
 import pickle
@@ -23,11 +22,9 @@ from torch._subclasses import FakeTensorMode
 from torch.autograd import forward_ad
 from torch.testing import assert_close
 
-from label_smoothing import CrossEntropyLoss, cross_entropy
+from label_smoothing import CrossEntropyLoss, cross_entropy, fast
 
-# The package has the function under this name.
-MODULE = importlib.import_module("label_smoothing.cross_entropy")
-SMALL, CHUNK = MODULE.SMALL, MODULE.CHUNK
+SMALL, CHUNK = fast.SMALL, fast.CHUNK
 REDUCTIONS = ("none", "mean", "sum")
 SHAPES = ((), (4,), (2, 3), (2, 3, 2))  # of the target
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
@@ -54,21 +51,21 @@ Loss = Callable[..., Tensor]
 @pytest.fixture(scope="module", autouse=True)
 def _small_inputs_take_the_long_way() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MODULE, "SMALL", 0)
-        patch.setattr(MODULE, "CHUNK", 12)  # several chunks, of several rows
+        patch.setattr(fast, "SMALL", 0)
+        patch.setattr(fast, "CHUNK", 12)  # several chunks, of several rows
         yield
 
 
 @pytest.fixture
 def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MODULE, "SMALL", SMALL)
-    monkeypatch.setattr(MODULE, "CHUNK", CHUNK)
+    monkeypatch.setattr(fast, "SMALL", SMALL)
+    monkeypatch.setattr(fast, "CHUNK", CHUNK)
 
 
 @pytest.fixture(params=[(0, 1), (SMALL, CHUNK)], ids=["long way", "as shipped"])
 def any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in zip(("SMALL", "CHUNK"), request.param, strict=True):
-        monkeypatch.setattr(MODULE, name, value)
+        monkeypatch.setattr(fast, name, value)
 
 
 def exactly(message: str) -> str:
@@ -304,7 +301,7 @@ def test_one_exponential_gives_the_loss_and_its_gradient(
 def test_every_row_far_from_zero_is_computed_again(
     shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MODULE, "CHUNK", 20)  # four rows at a time
+    monkeypatch.setattr(fast, "CHUNK", 20)  # four rows at a time
     call = random_call(shape, label_smoothing=0.1, reduction="none")
     call = call._replace(logits=call.logits + 1e12)
     ours, _ = loss_and_grad(cross_entropy, call)
@@ -839,7 +836,7 @@ def test_forward_derivative_is_the_one_of_torch(
 def test_training_step_compiles_to_one_graph(
     small: int, weighted: bool, probs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MODULE, "SMALL", small)
+    monkeypatch.setattr(fast, "SMALL", small)
     torch.compiler.reset()
     torch.manual_seed(0)
     weight = torch.tensor([1.0, 0.5, 2.0, 1.0, 1.0]) if weighted else None
@@ -997,7 +994,7 @@ def test_all_else_is_as_large_as_a_few_chunks(
     dtype: torch.dtype, probs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chunk = 2**16  # a 64th of the logits
-    monkeypatch.setattr(MODULE, "CHUNK", chunk)
+    monkeypatch.setattr(fast, "CHUNK", chunk)
     call = long_call(dtype, label_smoothing=0.1)
     if probs:
         call = call._replace(target=torch.full_like(call.logits, 2.0**-9))
@@ -1009,7 +1006,7 @@ def test_all_else_is_as_large_as_a_few_chunks(
 def test_rows_computed_again_come_a_few_at_a_time(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MODULE, "CHUNK", 2**18)
+    monkeypatch.setattr(fast, "CHUNK", 2**18)
     call = long_call(label_smoothing=0.1)
     logits = call.logits.add_(1e6).reshape(rows, -1)
     call = Call(logits, call.target[:rows], call.options)
@@ -1022,7 +1019,7 @@ def test_rows_computed_again_come_a_few_at_a_time(
 def test_without_gradient_there_is_no_buffer(
     probs: bool, requires_grad: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MODULE, "CHUNK", 2**16)
+    monkeypatch.setattr(fast, "CHUNK", 2**16)
     logits, target, _ = long_call()
     if probs:
         target = torch.full_like(logits, 2.0**-9)
