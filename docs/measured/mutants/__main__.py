@@ -25,13 +25,14 @@ FIGURES = (
 )
 MODULES = {
     **{f"figures/_{name}": PICTURES for name in FIGURES.split()},
-    "audit": "tests/library/test_audit.py",
-    "conventions": "tests/library/test_conventions.py",
+    "auditing/conventions": "tests/library/test_conventions.py",
+    "auditing/probes": "tests/library/test_audit.py",
+    "auditing/recovery": "tests/library/test_recovery.py",
+    "auditing/report": "tests/library/test_audit.py",
     "fast": "tests/library/test_fast.py",
     "losses": "tests/library/test_losses.py",
     "gather": "tests/library/test_gather.py",
     "targets": "tests/library/test_targets.py",
-    "xray": "tests/library/test_xray.py",
     "__main__": "tests/library/test_main.py",
 }
 # What fails for its type says nothing of the tests, so it is not tried.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from label_smoothing.conventions import BINARY, CONVENTIONS, convert_smoothing
+from label_smoothing.auditing.conventions import BINARY, CONVENTIONS, convert_smoothing
 from label_smoothing.figures._checks import check_two_classes
 from label_smoothing.figures._style import (
     COLOURS,

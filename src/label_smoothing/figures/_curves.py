@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.conventions import loss_floor, optimal_logit_gap
+from label_smoothing.auditing.conventions import loss_floor, optimal_logit_gap
 from label_smoothing.figures._checks import (
     check_open_smoothing,
     check_positive,

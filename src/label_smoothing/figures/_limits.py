@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
-from label_smoothing.conventions import loss_floor
+from label_smoothing.auditing.conventions import loss_floor
 from label_smoothing.figures._checks import (
     check_open_smoothing,
     check_positive,

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.conventions import optimal_logit_gap
+from label_smoothing.auditing.conventions import optimal_logit_gap
 from label_smoothing.figures._checks import (
     check_open_smoothing,
     check_positive,
