@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from label_smoothing import dirac_delta, figures, smooth, uniform
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COLUMN = target[:, None]

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from label_smoothing import dirac_delta, figures, smooth, uniform
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)

@@ -20,8 +20,8 @@ from torch._subclasses import FakeTensorMode
 from torch.testing import assert_close
 
 from label_smoothing import LabelSmoothing, LabelSmoothingLoss, smooth
-from label_smoothing.__main__ import logits as LOGITS
-from label_smoothing.__main__ import target as TARGET
+from label_smoothing.example import logits as LOGITS
+from label_smoothing.example import target as TARGET
 
 REDUCTIONS = ("none", "mean", "sum")
 SHAPES = ((), (4,), (2, 3), (2, 3, 2))  # of the target

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import label_smoothing
-from label_smoothing import __main__ as example
-from label_smoothing import fast
+from label_smoothing import example, fast
 
 MEASURED = Path(__file__).parents[2] / "measured"
 # What `nox -s bench`, `nox -s experiment`, `nox -s lighthouse` and `nox -s rosetta` have

@@ -289,7 +289,7 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
     Examples
     --------
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figures.likelihood(logits, target)
     <Figure size 600x420 with 2 Axes>
     """

@@ -41,7 +41,7 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     --------
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figure = figures.loss_terms(logits, target, smoothing=0.3)
     >>> print(fill(figure.get_label()))
     Stacked bars of the loss in nats. Row 0: 0.8029 from δ plus 0.4941
@@ -96,7 +96,7 @@ def padding(
     >>> import torch
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits
+    >>> from label_smoothing.example import logits
     >>> figure = figures.padding(logits, torch.tensor([2, -100, 0]), smoothing=0.3)
     >>> print(fill(figure.get_label()))
     Stacked bars of the loss in nats. Row 0: 0.8029 from δ plus 0.4941
