@@ -1,6 +1,6 @@
 r"""Cross entropy and its gradient in one pass over the logits: PyTorch's own, faster.
 
-This file needs torch and nothing else: it can be copied as it stands.
+This file needs torch and ``losses.py``: copy the two together, into one package.
 
 The gradient of the smoothed loss with respect to the logits is :math:`p - q'`. So when
 the loss is known its gradient is as good as known too: both need :math:`p`, and
@@ -10,7 +10,6 @@ it lies, a chunk of rows at a time, so that a chunk never leaves the cache.
 """
 
 from collections.abc import Iterator
-from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -19,7 +18,21 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import _reduction
 
-REDUCTIONS = ("none", "mean", "sum")
+# Relative, since the two files are copied together.
+from .losses import (
+    REDUCTIONS,
+    can_be_read,
+    check_classes,
+    check_logits,
+    check_options,
+    check_target_shape,
+    check_weight,
+    has_values,
+    kind,
+    result_dtype,
+    wide,
+)
+
 CHUNK = 2**20  # elements: with their gradient 8 MiB in float32, for the cache to hold
 SMALL = 2**15  # elements
 
@@ -220,7 +233,7 @@ class CrossEntropyLoss(nn.CrossEntropyLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         _check_options(ignore_index, reduction, label_smoothing)
-        _check_weight(weight)
+        check_weight(weight, may_learn=True)
         super().__init__(
             weight, size_average, ignore_index, reduce, reduction, label_smoothing
         )
@@ -268,7 +281,7 @@ def _derived(
     smoothing: float,
 ) -> Tensor:
     """Compute the loss with PyTorch's own, which it can derive, map and compile."""
-    dtype = _wide(input)
+    dtype = wide(input)
     loss = F.cross_entropy(
         input.to(dtype),
         target,
@@ -324,7 +337,7 @@ def _compute(
     """Return the loss, and its gradient with respect to the input, times ``outer``."""
     dtype = _result_dtype(input, target, weight)
     if weight is not None:
-        weight = weight.detach().to(_wide(input))
+        weight = weight.detach().to(wide(input))
     ignored = None
     if target.is_floating_point():
         count: int | Tensor = target.numel() // target.shape[1]
@@ -339,9 +352,9 @@ def _compute(
     if with_grad:
         grad = torch.empty_like(input, memory_format=torch.contiguous_format)
         if reduction == "mean":
-            scale = 1 / (count or 1 if isinstance(count, int) else count.to(_wide(input)))
+            scale = 1 / (count or 1 if isinstance(count, int) else count.to(wide(input)))
         if outer is not None:
-            outer = outer.to(_wide(input))
+            outer = outer.to(wide(input))
             scale = scale * (outer.unsqueeze(1) if outer.dim() else outer)
         if ignored is not None:
             scale = _as_tensor(scale, input).expand(target.shape)
@@ -471,7 +484,7 @@ def _of_probabilities(
 
 def _chunks(input: Tensor, grad: Tensor | None) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Yield rows, their logits, and where to work: in the gradient, if it is wide."""
-    dtype = _wide(input)
+    dtype = wide(input)
     rows = max(1, CHUNK * len(input) // max(1, input.numel()))
     work = grad if grad is not None and grad.dtype == dtype else None
     if work is None:
@@ -489,7 +502,7 @@ def _chunks(input: Tensor, grad: Tensor | None) -> Iterator[tuple[slice, Tensor,
 
 
 def _as_tensor(values: float | Tensor, input: Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=_wide(input), device=input.device)
+    return torch.as_tensor(values, dtype=wide(input), device=input.device)
 
 
 def _cut(values: Tensor, part: slice) -> Tensor:
@@ -517,103 +530,51 @@ def _count(index: Tensor, ignored: Tensor | None, weight: Tensor | None) -> Tens
 
 def _ignored(target: Tensor, num_classes: int, ignore_index: int) -> Tensor | None:
     """Say which targets are ignored, if any can be; see that all others are classes."""
-    can_be_read = _is_plain(target) and target.device.type == "cpu"
-    if can_be_read:
+    if can_be_read(target):
         if target.numel() == 0:
             return None
         low, high = (int(value) for value in target.aminmax())
         if 0 <= low <= high < num_classes and not low <= ignore_index <= high:
             return None
-    ignored = target == ignore_index
-    wrong = ((target < 0) | (target >= num_classes)) & ~ignored
-    if can_be_read and wrong.any():
-        at = wrong.nonzero()[0].tolist()
-        raise IndexError(
-            f"target{at} is {target[tuple(at)].item()}, expected "
-            f"0 <= target < {num_classes} or ignore_index={ignore_index}"
-        )
-    return ignored
+    check_classes(target, num_classes, ignore_index, IndexError)
+    return target == ignore_index
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    # What torch.func wraps has no values of its own, and a subclass may have none.
     return (
-        type(tensor) in (Tensor, nn.Parameter)
-        and torch.func.debug_unwrap(tensor) is tensor
+        has_values(tensor)
         and not torch._C._functorch.is_legacy_batchedtensor(tensor)  # is_grads_batched
         and forward_ad.unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
     )
 
 
-def _wide(input: Tensor) -> torch.dtype:
-    return torch.promote_types(input.dtype, torch.float32)
-
-
 def _result_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
-    dtype, device = input.dtype, input.device.type
+    dtype = result_dtype(input)
     if target.is_floating_point():
         dtype = torch.promote_types(dtype, target.dtype)
         if weight is not None:
             dtype = torch.promote_types(dtype, weight.dtype)
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        return torch.promote_types(dtype, torch.float32)
     return dtype
 
 
-def _kind(x: object) -> object:
-    return x.dtype if isinstance(x, Tensor) else type(x).__name__
-
-
 def _check_options(ignore_index: int, reduction: str, label_smoothing: float) -> None:
-    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
-        raise TypeError(f"ignore_index must be an int, got {type(ignore_index).__name__}")
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
-    if not isinstance(label_smoothing, Real):
-        raise TypeError(
-            f"label_smoothing must be a number, got {type(label_smoothing).__name__}"
-        )
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(
-            f"label_smoothing must satisfy 0 <= label_smoothing <= 1, "
-            f"got {label_smoothing}"
-        )
-
-
-def _check_weight(weight: Tensor | None, num_classes: int | None = None) -> None:
-    if weight is None:
-        return
-    if not isinstance(weight, Tensor) or not weight.is_floating_point():
-        raise TypeError(f"weight must be a floating-point tensor, got {_kind(weight)}")
-    if weight.dim() != 1 or num_classes not in (None, len(weight)):
-        expected = "(num_classes,)" if num_classes is None else f"({num_classes},)"
-        raise ValueError(
-            f"weight must have shape {expected}, one weight per class, "
-            f"got {tuple(weight.shape)}"
-        )
+    check_options(
+        label_smoothing, reduction, ignore_index, name="label_smoothing", may_be_one=True
+    )
 
 
 def _check_tensors(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> None:
-    if not isinstance(input, Tensor) or not input.is_floating_point():
-        raise TypeError(f"input must be floating point, got {_kind(input)}")
-    if input.dtype.itemsize == 1:
-        raise TypeError(f"input must have 16 bits or more, got {input.dtype}")
-    if input.dim() == 0:
-        raise ValueError("input must have shape (K,), (N, K) or (N, K, d1, ...), got ()")
-    shape = tuple(input.shape)
-    dim = min(1, input.dim() - 1)
-    if shape[dim] == 0:
-        raise ValueError(f"input must have at least one class, got shape {shape}")
-    _check_weight(weight, shape[dim])
+    dim = check_logits(input, "input")
+    check_weight(weight, input.shape[dim], may_learn=True)
     if not isinstance(target, Tensor):
-        raise TypeError(f"target must be a tensor, got {_kind(target)}")
+        raise TypeError(f"target must be a tensor, got {kind(target)}")
     if target.is_floating_point():
-        if tuple(target.shape) != shape:
+        if target.shape != input.shape:
             raise ValueError(
-                f"target must hold probabilities in the shape {shape} of input, "
-                f"got shape {tuple(target.shape)}"
+                f"target must hold probabilities in the shape {tuple(input.shape)} of "
+                f"input, got shape {tuple(target.shape)}"
             )
         if ignore_index >= 0:
             raise ValueError(
@@ -626,9 +587,4 @@ def _check_tensors(
             f"target must hold class indices of dtype torch.int64 or torch.uint8, or "
             f"floating-point probabilities, got {target.dtype}"
         )
-    expected = shape[:dim] + shape[dim + 1 :]
-    if tuple(target.shape) != expected:
-        raise ValueError(
-            f"target must have shape {expected} for input of shape {shape} with the "
-            f"classes in dimension {dim}, got {tuple(target.shape)}"
-        )
+    check_target_shape(target, input, dim, "input")

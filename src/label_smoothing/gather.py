@@ -2,12 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from label_smoothing.targets import check_class_dtype, check_class_indices, kind
+from label_smoothing.losses import (
+    check_class_dtype,
+    check_classes,
+    check_int,
+    check_target_shape,
+    kind,
+)
 
 AXES = "ijklmn"
 
@@ -59,14 +64,8 @@ def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
     """
     dim = _check_dim(log_probs, dim)
     check_class_dtype(target)
-    expected = log_probs.shape[:dim] + log_probs.shape[dim + 1 :]
-    if target.shape != expected:
-        raise ValueError(
-            f"target must have shape {tuple(expected)} for input of shape "
-            f"{tuple(log_probs.shape)} with the classes in dimension {dim}, "
-            f"got {tuple(target.shape)}"
-        )
-    check_class_indices(target, log_probs.shape[dim])
+    check_target_shape(target, log_probs, dim, "input")
+    check_classes(target, log_probs.shape[dim])
     return log_probs.gather(dim, target.unsqueeze(dim)).squeeze(dim)
 
 
@@ -289,8 +288,7 @@ def _check_dim(input: Tensor, dim: int) -> int:
     """Return ``dim`` counted from the front, or say why there is none such."""
     if not isinstance(input, Tensor):
         raise TypeError(f"input must be a tensor, got {kind(input)}")
-    if not isinstance(dim, Integral) or isinstance(dim, bool):
-        raise TypeError(f"dim must be an int, got {kind(dim)}")
+    check_int(dim, "dim")
     if input.dim() == 0:
         raise ValueError("input must have at least one dimension, got shape ()")
     if not -input.dim() <= dim < input.dim():

@@ -1,11 +1,17 @@
-"""The modules of the package: each is found under its name."""
+"""The modules of the package: each is found under its name, and two can be copied."""
 
 import importlib
 import pkgutil
+import re
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
+import torch
 
 import label_smoothing
+from label_smoothing.example import logits, target
 
 MODULES = [
     module.name
@@ -24,3 +30,36 @@ def test_all_modules_are_looked_at() -> None:
     assert {
         f"label_smoothing.{name}" for name in ("fast", "auditing.report", "figures")
     } <= {*MODULES}
+
+
+@pytest.mark.parametrize(
+    ("copied", "module", "name"),
+    [
+        (["losses"], "losses", "LabelSmoothing"),
+        (["losses", "fast"], "copies.fast", "CrossEntropyLoss"),
+    ],
+)
+def test_what_can_be_copied_needs_torch_and_nothing_else(
+    copied: list[str],
+    module: str,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for file in copied:
+        shutil.copy(Path(label_smoothing.__path__[0], f"{file}.py"), folder)
+    expected = getattr(label_smoothing, name)()(logits, target)
+    for own in (*MODULES, "label_smoothing"):
+        monkeypatch.setitem(sys.modules, own, None)  # as if it were not installed
+    monkeypatch.syspath_prepend(tmp_path if "." in module else folder)
+    loss = getattr(importlib.import_module(module), name)()
+    assert Path(sys.modules[module].__file__ or "").is_relative_to(tmp_path)
+    assert torch.equal(loss(logits, target), expected)
+    imported = {
+        name
+        for line in (folder / f"{copied[-1]}.py").read_text("utf-8").splitlines()
+        for name in re.findall(r"^(?:from|import) (\w*)", line)
+    }
+    assert imported - {*sys.stdlib_module_names} <= {"torch", ""}

@@ -6,7 +6,8 @@ class gets the rest.
 
 import math
 
-from label_smoothing.targets import check_num_classes, check_smoothing
+from label_smoothing.losses import check_smoothing
+from label_smoothing.targets import check_num_classes
 
 PADDED = "others-without-padding"
 BINARY = ("half", "swap")

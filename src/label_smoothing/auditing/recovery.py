@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from label_smoothing.targets import check_num_classes, kind
+from label_smoothing.losses import kind
+from label_smoothing.targets import check_num_classes
 
 DRAWS = 4
 

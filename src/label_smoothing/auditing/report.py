@@ -17,7 +17,8 @@ from label_smoothing.auditing.probes import (
     _recover,
     _wrong_shapes,
 )
-from label_smoothing.targets import check_num_classes, kind
+from label_smoothing.losses import kind
+from label_smoothing.targets import check_num_classes
 
 IGNORED = -100  # the usual ignore_index
 

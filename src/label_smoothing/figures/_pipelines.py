@@ -12,7 +12,7 @@ from label_smoothing.figures._cells import DIGIT, canvas, fit, longest, table
 from label_smoothing.figures._checks import check_shapes, check_small
 from label_smoothing.figures._style import COLOURS, MUTED, styled
 from label_smoothing.gather import pick
-from label_smoothing.targets import check_smoothing
+from label_smoothing.losses import check_smoothing
 
 
 @styled

@@ -9,7 +9,7 @@ from torch import Tensor
 from label_smoothing.figures._checks import check_shapes
 from label_smoothing.figures._style import COLOURS, PAPER, WIDTH, finish, styled
 from label_smoothing.gather import pick
-from label_smoothing.targets import check_smoothing
+from label_smoothing.losses import check_smoothing
 
 
 @styled
