@@ -158,7 +158,23 @@ class GatherExplanation:
         self.out = input.gather(self.dim, index)
 
     def source(self, cell: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the cell of ``input`` that the cell ``cell`` of ``out`` reads."""
+        """Return the cell of ``input`` that the cell ``cell`` of ``out`` reads.
+
+        Raises
+        ------
+        IndexError
+            If there is no such cell: ``cell`` has an entry too many or too few, or one
+            that is negative or too large.
+        """
+        shape = tuple(self.index.shape)
+        if len(cell) != len(shape) or any(
+            i not in range(n) for i, n in zip(cell, shape, strict=True)
+        ):
+            below = any(i < 0 for i in cell)
+            hint = "; gather does not count from the end" if below else ""
+            raise IndexError(
+                f"cell must be a cell of index, shape {shape}, got {cell}{hint}"
+            )
         return _source(cell, self.dim, self.index)
 
     @property
@@ -191,7 +207,13 @@ class GatherExplanation:
         return "\n".join(lines)
 
     def row(self, cell: tuple[int, ...]) -> str:
-        """Return the line of the table for the cell ``cell`` of ``out``."""
+        """Return the line of the table for the cell ``cell`` of ``out``.
+
+        Raises
+        ------
+        IndexError
+            If there is no such cell, as in :meth:`source`.
+        """
         here = ", ".join(map(str, cell))
         source = self.source(cell)
         by_index = list(map(str, source))
@@ -278,6 +300,8 @@ def _source(cell: tuple[int, ...], dim: int, index: Tensor) -> tuple[int, ...]:
 
 def _value(x: Tensor) -> str:
     value = x.item()
+    if x.is_complex():
+        return f"({value:.4g})"
     if not x.is_floating_point():
         return str(value)
     short = value == 0 or 1e-4 <= abs(value) < 1e6

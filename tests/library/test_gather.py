@@ -264,6 +264,8 @@ def test_empty_table_has_a_head_only() -> None:
         (True, "True"),
         (-1.14688, "-1.1469"),
         (1 + 2j, "(1+2j)"),
+        (1 / 3 - 2e-7j, "(0.3333-2e-07j)"),
+        (-2e9j, "(-0-2e+09j)"),
         (0.0, "0.0000"),
         (1e-4, "0.0001"),
         (-99e-6, "-9.9e-05"),
@@ -280,6 +282,19 @@ def test_value_in_the_table(value: Any, printed: str) -> None:
     line = "out[0] = input[index[0]] = input[0] = "
     text = repr(explain_gather(torch.tensor([value]), 0, classes(1)))
     assert text.splitlines()[2] == line + printed
+
+
+@pytest.mark.parametrize(
+    "cell", [(-1, -1), (0, -1), (2, 0), (0, 1), (0,), (0, 0, 0), (), (0.5, 0)]
+)
+def test_cell_that_there_is_none_of_is_refused(cell: tuple[int, ...]) -> None:
+    explanation = explain_gather(counting(2, 3), 1, torch.tensor([[2], [0]]))
+    message = f"cell must be a cell of index, shape (2, 1), got {cell}"
+    if any(i < 0 for i in cell):
+        message += "; gather does not count from the end"
+    for lookup in (explanation.source, explanation.row):
+        with pytest.raises(IndexError, match=exactly(message)):
+            lookup(cell)
 
 
 def test_explanation_made_directly_is_the_same() -> None:
