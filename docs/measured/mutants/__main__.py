@@ -23,17 +23,16 @@ FIGURES = (
     "cells checks conventions curves distributions gather intervals limits pipelines "
     "style terms times trained weights"
 )
+LIBRARY = (
+    "auditing/conventions auditing/probes auditing/recovery auditing/report fast losses "
+    "gather targets __main__"
+)
 MODULES = {
     **{f"figures/_{name}": PICTURES for name in FIGURES.split()},
-    "auditing/conventions": "tests/library/test_conventions.py",
-    "auditing/probes": "tests/library/test_audit.py",
-    "auditing/recovery": "tests/library/test_recovery.py",
-    "auditing/report": "tests/library/test_audit.py",
-    "fast": "tests/library/test_fast.py",
-    "losses": "tests/library/test_losses.py",
-    "gather": "tests/library/test_gather.py",
-    "targets": "tests/library/test_targets.py",
-    "__main__": "tests/library/test_main.py",
+    **{
+        module: f"tests/library/test_{Path(module).name.strip('_')}*.py"
+        for module in LIBRARY.split()
+    },
 }
 # What fails for its type says nothing of the tests, so it is not tried.
 UNTRIED = (
@@ -47,7 +46,7 @@ CONFIG = """
 module-path = "src/label_smoothing/{module}.py"
 timeout = 300
 excluded-modules = []
-test-command = "{python} -m pytest -xq --hypothesis-profile=mutants {tests}"
+test-command = "sh -c '{python} -m pytest -xq --hypothesis-profile=mutants {tests}'"
 distributor.name = "local"
 
 [cosmic-ray.filters.operators-filter]
