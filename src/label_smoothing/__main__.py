@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> None:
         metavar="name=value",
         help="what the loss itself needs, such as label_smoothing=0.1",
     )
-    # What comes after an option is not among the arguments, but in the rest.
+    # Arguments that come after an option are in the rest.
     given, rest = parser.parse_known_args(words)
     if given.command is None:
         if rest:

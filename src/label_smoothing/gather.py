@@ -127,7 +127,7 @@ def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
             [20, 22, 21]])
     """
     dim = _check_gather(input, dim, index)
-    if index.numel() == 0:  # nothing to read; the gradient passes nonetheless
+    if index.numel() == 0:  # nothing to read, but there is a gradient
         return input.flatten()[:0].reshape(index.shape)
     out = input.new_empty(index.shape)
     for cell in _cells(index):
@@ -193,7 +193,7 @@ class GatherExplanation:
         )
         lines = [f"gather along dim={self.dim}: {shapes}", self.formula]
         total = self.index.numel()
-        edge = 10  # a table longer than a screen shows its first and last rows
+        edge = 10  # of a table longer than a screen, so many rows at each end
         rows = map(self.row, _cells(self.index))
         if total <= 2 * edge:
             lines += rows
@@ -252,8 +252,8 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
     -------
     label_smoothing.GatherExplanation
         Its repr is the table, shortened for a large ``index``; its ``out`` is the result.
-        A note stands below the table where ``index`` is shorter than ``input`` on another
-        dimension than ``dim``, since the rest of ``input`` is then never read.
+        A note below the table says where ``index`` is shorter than ``input``, except
+        along ``dim``: the rest of ``input`` is then never read.
 
     Raises
     ------
@@ -309,7 +309,7 @@ def _value(x: Tensor) -> str:
 
 
 def _check_dim(input: Tensor, dim: int) -> int:
-    """Return ``dim`` counted from the front, or say why there is none such."""
+    """Return ``dim`` counted from the front, or say why there is no such dimension."""
     if not isinstance(input, Tensor):
         raise TypeError(f"input must be a tensor, got {kind(input)}")
     check_int(dim, "dim")
@@ -327,7 +327,7 @@ def _check_gather(input: Tensor, dim: int, index: Tensor) -> int:
     """Return ``dim`` counted from the front, or say why the call is wrong."""
     dim = _check_dim(input, dim)
     if isinstance(index, Tensor) and index.numel() == 0:
-        return dim  # as torch.gather, which looks at nothing else then
+        return dim  # as torch.gather does, which then checks nothing else
     if not isinstance(index, Tensor) or index.dtype not in (torch.int64, torch.int32):
         raise TypeError(
             f"index must have dtype torch.int64 or torch.int32, got {kind(index)}"

@@ -1,6 +1,6 @@
 r"""Label smoothing as a loss, written twice: with ``F.nll_loss`` and with ``gather``.
 
-This file needs torch and nothing else: it can be copied as it stands.
+This file needs torch and nothing else, so it can be copied alone.
 
 With :math:`q'(k) = (1-\varepsilon)\,\delta_{k,y} + \varepsilon\,u(k)` and a uniform
 :math:`u(k) = 1/K`, both modules compute
@@ -411,7 +411,8 @@ def can_be_read(tensor: Tensor) -> bool:
 
 def has_values(tensor: Tensor) -> bool:
     """Say whether a tensor has values of its own."""
-    # One inside of torch.func.vmap has none, nor may a subclass, such as FakeTensor.
+    # A tensor inside of torch.func.vmap has none. A subclass, such as FakeTensor, may
+    # have none.
     return (
         type(tensor) in (Tensor, nn.Parameter)
         and torch.func.debug_unwrap(tensor) is tensor  # nothing to unwrap: no transform

@@ -14,12 +14,12 @@ from label_smoothing.auditing.conventions import BINARY, PADDED, convert_smoothi
 from label_smoothing.auditing.recovery import Recovered, recover_target
 
 PLAIN = ("uniform", "others", "normalised")
-ROWS = 16  # with more classes than that, not each gets a row
-NEAR = 1e-4  # two numbers are the same; what computes in float32 is nearer than that
+ROWS = 16  # of more classes, only so many and those that an argument names get a row
+NEAR = 1e-4  # numbers this close are the same: the error of float32 is smaller
 
 
-class _Way(NamedTuple):
-    """A loss, and how it is to be called."""
+class Way(NamedTuple):
+    """A loss, and a way to call it."""
 
     loss: Callable[[Tensor, Tensor], Tensor]
     num_classes: int
@@ -32,16 +32,19 @@ class _Way(NamedTuple):
         return f"{first}, {'probabilities' if self.probabilities else 'class indices'}"
 
     def __call__(self, logits: Tensor, classes: Tensor, dim: int = 1) -> Tensor:
+        """Return the loss of rows of these classes."""
         logits = logits.log_softmax(dim) if self.log_probs else logits
         # Copies, since a loss may work in place.
         return self.loss(logits.clone(), self.target(classes, logits.dtype).clone())
 
     def recover(self, classes: Tensor) -> Recovered:
+        """Recover what the loss trains on in rows of these classes."""
         target = self.target(classes, self.dtype)
         options: Any = {"log_probs": self.log_probs, "dtype": self.dtype}
         return recover_target(self.loss, self.num_classes, target, **options)
 
     def target(self, classes: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return classes in the form that the loss takes."""
         if not self.probabilities:
             return classes
         return F.one_hot(classes, self.num_classes).to(dtype)
@@ -56,9 +59,9 @@ def _build(
     return built
 
 
-def _recover(
+def find_way(
     loss: Callable[..., Any], num_classes: int, arguments: dict[str, Any]
-) -> tuple[_Way, Tensor, Recovered]:
+) -> tuple[Way, Tensor, Recovered]:
     """Call the loss in one way after the other, until one gives fixed targets."""
     spread = torch.linspace(0, num_classes - 1, min(num_classes, ROWS)).long().tolist()
     named = [n for n in arguments.values() if type(n) is int and 0 <= n < num_classes]
@@ -67,12 +70,12 @@ def _recover(
         rows.append(0)  # or N classes could pass for one row of K probabilities
     classes = torch.tensor(rows)
     built = _build(loss, arguments)
-    found: list[tuple[_Way, Recovered]] = []
+    found: list[tuple[Way, Recovered]] = []
     errors: list[Exception] = []
     for probabilities, dtype, log_probs in itertools.product(
         (False, True), (torch.float64, torch.float32), (False, True)
     ):
-        way = _Way(built, num_classes, probabilities, log_probs, dtype)
+        way = Way(built, num_classes, probabilities, log_probs, dtype)
         try:
             found.append((way, way.recover(classes)))
         except (RuntimeError, TypeError, ValueError) as error:
@@ -88,14 +91,14 @@ def _recover(
     return way, classes, recovered
 
 
-def _about_rows(way: _Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
+def describe_rows(way: Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
     """Say how the loss counts its rows, and how low it can get."""
     scale = found.scale
     counted = scale[scale != 0]
     report: dict[str, Any] = {"ignored": tuple(sorted({*classes[scale == 0].tolist()}))}
     if not len(counted):
         return report
-    target = found.target.nan_to_num()  # an ignored row has none, and any will do
+    target = found.target.nan_to_num()  # an ignored row has no target; any will do
     loss = way(target.clamp(min=1e-30).log().to(way.dtype), classes).detach().double()
 
     low, high = counted.aminmax()
@@ -118,7 +121,7 @@ def _about_rows(way: _Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
     return report
 
 
-def _about_target(
+def describe_target(
     classes: Tensor, found: Recovered, arguments: dict[str, Any]
 ) -> dict[str, Any]:
     """Say what the target is, and which smoothing makes it."""
@@ -155,7 +158,7 @@ def _about_target(
         for convention in needed
     ]
     error, argument, convention = min(matches, default=(1, "", ""), key=lambda m: m[0])
-    # With many classes two conventions are nearer to each other than float32 can tell.
+    # With many classes, float32 cannot tell two conventions apart.
     rival = min(
         (e for e, _, c in matches if abs(needed[c] / needed[convention] - 1) >= 1e-9),
         default=1.0,
@@ -166,9 +169,10 @@ def _about_target(
     return report
 
 
-def _odd_targets(
+def odd_targets(
     classes: Tensor, found: Recovered, report: dict[str, Any], arguments: dict[str, Any]
 ) -> Iterator[str]:
+    """Look at the targets that were found, and at how much each row counts."""
     if not found.fixed.all():
         yield "no fixed target or scale: it depends on the logits, or there is no softmax"
         return
@@ -184,7 +188,7 @@ def _odd_targets(
         (lead.abs() <= NEAR, "train as much towards another class"),
     ):
         if rows.any():
-            yield f"rows of class {_listed(sorted({*y[rows].tolist()}))} {words}"
+            yield f"rows of class {listed(sorted({*y[rows].tolist()}))} {words}"
     if not len(y):
         yield "no row counts: the gradient is zero"
     if len(y) and "true" not in report:
@@ -194,9 +198,9 @@ def _odd_targets(
             yield f"{name}={value} smooths nothing"
 
 
-def _bad_smoothing(
+def bad_smoothing(
     loss: Callable[..., Any],
-    way: _Way,
+    way: Way,
     classes: Tensor,
     report: dict[str, Any],
     arguments: dict[str, Any],
@@ -209,7 +213,7 @@ def _bad_smoothing(
     logits = torch.randn(len(classes), way.num_classes, generator=rng, dtype=way.dtype)
 
     def result(smoothing: float) -> Tensor | None:
-        with contextlib.suppress(Exception):  # refused, as it should be
+        with contextlib.suppress(Exception):  # it is refused, as it should be
             built = _build(loss, {**arguments, name: smoothing})
             return way._replace(loss=built)(logits, classes)
         return None
@@ -223,18 +227,18 @@ def _bad_smoothing(
             yield f"{name}={smoothing:.4g} is {done}"
 
 
-def _wrong_shapes(way: _Way) -> Iterator[str]:
+def wrong_shapes(way: Way) -> Iterator[str]:
     """Compare the loss of sequences and images with the loss of their rows."""
     size = way.num_classes
     forms = [((2, 3, size), 2), ((2, size, 3), 1), ((2, size, 3, 4), 1)]
-    if size <= ROWS:  # where all are equal, a wrong dimension fits
+    if size <= ROWS:  # equal sizes, so that a wrong dimension fits
         forms += [((2, size, size), 1), ((2, size, size, size), 1)]
     rng = torch.Generator().manual_seed(0)
     for shape, dim in () if way.probabilities else forms:
         logits = torch.randn(shape, generator=rng, dtype=way.dtype).log_softmax(dim)
         short = shape[:dim] + shape[dim + 1 :]
         classes = torch.randint(size, short, generator=rng)
-        with contextlib.suppress(Exception):  # refused, as it should be
+        with contextlib.suppress(Exception):  # it is refused, as it should be
             result = way.loss(logits.clone(), classes.clone())
             # The classes may be in any dimension that fits.
             flat = [
@@ -249,7 +253,7 @@ def _wrong_shapes(way: _Way) -> Iterator[str]:
                 )
 
 
-def _overflow(way: _Way, classes: Tensor) -> Iterator[str]:
+def overflow(way: Way, classes: Tensor) -> Iterator[str]:
     """Try as many logits as a sum of their losses in float16 cannot hold."""
     rows = 2**17 // way.num_classes + 1
     with contextlib.suppress(Exception):
@@ -280,5 +284,6 @@ def _same(result: Tensor, expected: Tensor) -> bool:
     return torch.allclose(result.flatten(), expected.flatten(), rtol=NEAR)
 
 
-def _listed(classes: Iterable[int]) -> str:
+def listed(classes: Iterable[int]) -> str:
+    """Return classes in words."""
     return ", ".join(map(str, classes))

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from label_smoothing.auditing.probes import (
-    _about_rows,
-    _about_target,
-    _bad_smoothing,
-    _listed,
-    _odd_targets,
-    _overflow,
-    _recover,
-    _wrong_shapes,
+    bad_smoothing,
+    describe_rows,
+    describe_target,
+    find_way,
+    listed,
+    odd_targets,
+    overflow,
+    wrong_shapes,
 )
 from label_smoothing.losses import kind
 from label_smoothing.targets import check_num_classes
@@ -99,9 +99,9 @@ class Audit:
                 form = f"H(q') {sign} {abs(self.offset):.4f}{like}"
             lines.append(("floor", f"{self.floor:.4f} nats, {form}"))
         if self.padding:
-            lines.append(("padding", f"class {_listed(self.padding)} gets no share"))
+            lines.append(("padding", f"class {listed(self.padding)} gets no share"))
         if self.ignored:
-            lines.append(("ignored", f"rows of class {_listed(self.ignored)}"))
+            lines.append(("ignored", f"rows of class {listed(self.ignored)}"))
         for words in self.suspicious or ("nothing found",):
             lines.append(("suspicious", words))
         return "\n".join(f"{name:<11} {words}" for name, words in lines)
@@ -174,10 +174,10 @@ def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Au
     check_num_classes(num_classes, least=2)
     if not callable(loss):
         raise TypeError(f"loss must be a class or a function, got {kind(loss)}")
-    way, classes, found = _recover(loss, num_classes, arguments)
+    way, classes, found = find_way(loss, num_classes, arguments)
     suspicious = []
     padded = torch.cat((classes, torch.tensor([IGNORED])))
-    with contextlib.suppress(Exception):  # refused: there is no such class
+    with contextlib.suppress(Exception):  # it is refused: there is no such class
         found_padded = way.recover(padded)
         if found_padded.scale[-1] == 0:
             classes, found = padded, found_padded
@@ -185,12 +185,12 @@ def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Au
             suspicious.append(f"rows of class {IGNORED} are not ignored")
     report: dict[str, Any] = {"takes": str(way)}
     if found.fixed.all():
-        report |= _about_rows(way, classes, found)
-        report |= _about_target(classes, found, arguments)
+        report |= describe_rows(way, classes, found)
+        report |= describe_target(classes, found, arguments)
     suspicious += [
-        *_odd_targets(classes, found, report, arguments),
-        *_bad_smoothing(loss, way, classes, report, arguments),
-        *_wrong_shapes(way),
-        *_overflow(way, classes[found.scale != 0]),
+        *odd_targets(classes, found, report, arguments),
+        *bad_smoothing(loss, way, classes, report, arguments),
+        *wrong_shapes(way),
+        *overflow(way, classes[found.scale != 0]),
     ]
     return Audit(**report, suspicious=tuple(suspicious))
