@@ -1,13 +1,13 @@
 """What holds for every test, be it in tests/ or in a docstring."""
 
+import os
+import sys
 from collections.abc import Iterator
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pytest
 from hypothesis import Phase, settings
 
-mpl.use("agg")
+os.environ["MPLBACKEND"] = "agg"  # read where matplotlib is imported: it takes long
 
 # The same examples in every run, and no time limit on one.
 settings.register_profile("stable", derandomize=True, deadline=None, database=None)
@@ -23,4 +23,5 @@ settings.register_profile(
 @pytest.fixture(autouse=True)
 def _no_figure_is_left() -> Iterator[None]:
     yield
-    plt.close("all")
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")

@@ -20,7 +20,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.5.1"
-nox.options.sessions = ["lint", "tests", "docs"]
+nox.options.sessions = ["lint", "tests", "site_tests", "docs"]
 nox.options.reuse_existing_virtualenvs = True
 # pip, unlike uv, reads the indexes that a machine is set up with, and so finds its torch.
 nox.options.default_venv_backend = "virtualenv"
@@ -141,17 +141,31 @@ def lint(session: nox.Session) -> None:
     )  # fmt: skip
 
 
+def run_tests(session: nox.Session, *paths: str) -> None:
+    """Run the tests of the paths on all cores, or those that ``--`` names on one."""
+    named = any(Path(word.partition("::")[0]).exists() for word in session.posargs)
+    options = () if named else ("-n", "auto", *paths)
+    session.run("pytest", "--mpl", *options, *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test suite, and compare the figures with their pictures."""
-    install(session, "tests", "docs", "experiment")
-    session.run("pytest", "--mpl", *session.posargs)
+    """Test the library and its figures; ``-- FILE -k NAME`` runs one test."""
+    install(session, "tests")
+    run_tests(session, "tests/library", "tests/figures", "src")
+
+
+@nox.session
+def site_tests(session: nox.Session) -> None:
+    """Test what verifies the site, and what measures; ``-- FILE`` runs one file."""
+    install(session, "site-tests")
+    run_tests(session, "tests/verified", "tests/measured")
 
 
 @nox.session(default=False)
 def tests_latest(session: nox.Session) -> None:
-    """Run the test suite on the newest releases of everything."""
-    install(session, "tests", "docs", "experiment", pins=None)
+    """Run all of these tests on the newest releases of everything."""
+    install(session, "site-tests", pins=None)
     session.run("pytest", *session.posargs)
 
 

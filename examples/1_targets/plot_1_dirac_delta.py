@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from label_smoothing import dirac_delta, figures
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 delta = dirac_delta(target, num_classes=5)
 print(delta)

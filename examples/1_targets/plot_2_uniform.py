@@ -11,7 +11,7 @@ import math
 import matplotlib.pyplot as plt
 
 from label_smoothing import figures, uniform
-from label_smoothing.__main__ import logits
+from label_smoothing.example import logits
 
 u = uniform(5)
 print(u)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from label_smoothing import figures, smooth
-from label_smoothing.__main__ import logits, smoothing, target
+from label_smoothing.example import logits, smoothing, target
 
 print(smooth(target, num_classes=5, smoothing=smoothing))
 

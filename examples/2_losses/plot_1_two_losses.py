@@ -11,7 +11,7 @@ import torch
 from torch.nn import CrossEntropyLoss
 
 from label_smoothing import LabelSmoothing, LabelSmoothingLoss, figures
-from label_smoothing.__main__ import logits, smoothing, target
+from label_smoothing.example import logits, smoothing, target
 
 figure = figures.loss_terms(logits, target, smoothing)
 

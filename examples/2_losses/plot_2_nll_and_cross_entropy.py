@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from label_smoothing import figures, pick, uniform
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 # %%
 # Five steps

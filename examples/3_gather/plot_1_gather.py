@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from label_smoothing import explain_gather, figures, gather_reference
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 # %%
 # One dimension

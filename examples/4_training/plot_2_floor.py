@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from label_smoothing import figures, smooth
-from label_smoothing.__main__ import smoothing, target
+from label_smoothing.example import smoothing, target
 
 figure = figures.floor(5, smoothing)
 

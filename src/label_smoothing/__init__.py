@@ -1,12 +1,13 @@
 """Label smoothing in PyTorch: two losses, their targets, and torch.gather explained."""
 
-from label_smoothing.audit import Audit, audit
-from label_smoothing.conventions import (
+from label_smoothing.auditing.conventions import (
     convert_smoothing,
     loss_floor,
     optimal_logit_gap,
 )
-from label_smoothing.cross_entropy import CrossEntropyLoss, cross_entropy
+from label_smoothing.auditing.recovery import Recovered, recover_target
+from label_smoothing.auditing.report import Audit, audit
+from label_smoothing.fast import CrossEntropyLoss, cross_entropy
 from label_smoothing.gather import (
     GatherExplanation,
     explain_gather,
@@ -15,7 +16,6 @@ from label_smoothing.gather import (
 )
 from label_smoothing.losses import LabelSmoothing, LabelSmoothingLoss
 from label_smoothing.targets import dirac_delta, smooth, uniform
-from label_smoothing.xray import Recovered, recover_target
 
 __all__ = [
     "Audit",

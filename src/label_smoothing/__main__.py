@@ -1,7 +1,7 @@
-"""The command ``python -m label_smoothing``, and the running example.
+"""The command ``python -m label_smoothing``.
 
-Without arguments it runs both losses on the example and prints the same number twice.
-``audit`` says what a loss of yours trains on.
+Without arguments it runs both losses on the running example and prints the same number
+twice. ``audit`` says what a loss of yours trains on.
 """
 
 import argparse
@@ -11,19 +11,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from label_smoothing import LabelSmoothing, LabelSmoothingLoss, audit
-
-logits = torch.tensor(
-    [
-        [0.0, 0.2, 0.7, 0.1, 0.0],
-        [0.0, 0.9, 0.2, 0.2, 1.0],
-        [1.0, 0.2, 0.7, 0.9, 1.0],
-    ]
-)
-target = torch.tensor([2, 1, 0])
-smoothing = 0.3
+from label_smoothing.example import logits, smoothing, target
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -56,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> None:
         metavar="name=value",
         help="what the loss itself needs, such as label_smoothing=0.1",
     )
-    # What comes after an option is not among the arguments, but in the rest.
+    # Arguments that come after an option are in the rest.
     given, rest = parser.parse_known_args(words)
     if given.command is None:
         if rest:

@@ -2,12 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from label_smoothing.targets import check_class_dtype, check_class_indices, kind
+from label_smoothing.losses import (
+    check_class_dtype,
+    check_classes,
+    check_int,
+    check_target_shape,
+    kind,
+)
 
 AXES = "ijklmn"
 
@@ -59,14 +64,8 @@ def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
     """
     dim = _check_dim(log_probs, dim)
     check_class_dtype(target)
-    expected = log_probs.shape[:dim] + log_probs.shape[dim + 1 :]
-    if target.shape != expected:
-        raise ValueError(
-            f"target must have shape {tuple(expected)} for input of shape "
-            f"{tuple(log_probs.shape)} with the classes in dimension {dim}, "
-            f"got {tuple(target.shape)}"
-        )
-    check_class_indices(target, log_probs.shape[dim])
+    check_target_shape(target, log_probs, dim, "input")
+    check_classes(target, log_probs.shape[dim])
     return log_probs.gather(dim, target.unsqueeze(dim)).squeeze(dim)
 
 
@@ -128,7 +127,7 @@ def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
             [20, 22, 21]])
     """
     dim = _check_gather(input, dim, index)
-    if index.numel() == 0:  # nothing to read; the gradient passes nonetheless
+    if index.numel() == 0:  # nothing to read, but there is a gradient
         return input.flatten()[:0].reshape(index.shape)
     out = input.new_empty(index.shape)
     for cell in _cells(index):
@@ -159,7 +158,23 @@ class GatherExplanation:
         self.out = input.gather(self.dim, index)
 
     def source(self, cell: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the cell of ``input`` that the cell ``cell`` of ``out`` reads."""
+        """Return the cell of ``input`` that the cell ``cell`` of ``out`` reads.
+
+        Raises
+        ------
+        IndexError
+            If there is no such cell: ``cell`` has an entry too many or too few, or one
+            that is negative or too large.
+        """
+        shape = tuple(self.index.shape)
+        if len(cell) != len(shape) or any(
+            i not in range(n) for i, n in zip(cell, shape, strict=True)
+        ):
+            below = any(i < 0 for i in cell)
+            hint = "; gather does not count from the end" if below else ""
+            raise IndexError(
+                f"cell must be a cell of index, shape {shape}, got {cell}{hint}"
+            )
         return _source(cell, self.dim, self.index)
 
     @property
@@ -178,7 +193,7 @@ class GatherExplanation:
         )
         lines = [f"gather along dim={self.dim}: {shapes}", self.formula]
         total = self.index.numel()
-        edge = 10  # a table longer than a screen shows its first and last rows
+        edge = 10  # of a table longer than a screen, so many rows at each end
         rows = map(self.row, _cells(self.index))
         if total <= 2 * edge:
             lines += rows
@@ -192,7 +207,13 @@ class GatherExplanation:
         return "\n".join(lines)
 
     def row(self, cell: tuple[int, ...]) -> str:
-        """Return the line of the table for the cell ``cell`` of ``out``."""
+        """Return the line of the table for the cell ``cell`` of ``out``.
+
+        Raises
+        ------
+        IndexError
+            If there is no such cell, as in :meth:`source`.
+        """
         here = ", ".join(map(str, cell))
         source = self.source(cell)
         by_index = list(map(str, source))
@@ -231,8 +252,8 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
     -------
     label_smoothing.GatherExplanation
         Its repr is the table, shortened for a large ``index``; its ``out`` is the result.
-        A note stands below the table where ``index`` is shorter than ``input`` on another
-        dimension than ``dim``, since the rest of ``input`` is then never read.
+        A note below the table says where ``index`` is shorter than ``input``, except
+        along ``dim``: the rest of ``input`` is then never read.
 
     Raises
     ------
@@ -279,6 +300,8 @@ def _source(cell: tuple[int, ...], dim: int, index: Tensor) -> tuple[int, ...]:
 
 def _value(x: Tensor) -> str:
     value = x.item()
+    if x.is_complex():
+        return f"({value:.4g})"
     if not x.is_floating_point():
         return str(value)
     short = value == 0 or 1e-4 <= abs(value) < 1e6
@@ -286,11 +309,10 @@ def _value(x: Tensor) -> str:
 
 
 def _check_dim(input: Tensor, dim: int) -> int:
-    """Return ``dim`` counted from the front, or say why there is none such."""
+    """Return ``dim`` counted from the front, or say why there is no such dimension."""
     if not isinstance(input, Tensor):
         raise TypeError(f"input must be a tensor, got {kind(input)}")
-    if not isinstance(dim, Integral) or isinstance(dim, bool):
-        raise TypeError(f"dim must be an int, got {kind(dim)}")
+    check_int(dim, "dim")
     if input.dim() == 0:
         raise ValueError("input must have at least one dimension, got shape ()")
     if not -input.dim() <= dim < input.dim():
@@ -305,7 +327,7 @@ def _check_gather(input: Tensor, dim: int, index: Tensor) -> int:
     """Return ``dim`` counted from the front, or say why the call is wrong."""
     dim = _check_dim(input, dim)
     if isinstance(index, Tensor) and index.numel() == 0:
-        return dim  # as torch.gather, which looks at nothing else then
+        return dim  # as torch.gather does, which then checks nothing else
     if not isinstance(index, Tensor) or index.dtype not in (torch.int64, torch.int32):
         raise TypeError(
             f"index must have dtype torch.int64 or torch.int32, got {kind(index)}"

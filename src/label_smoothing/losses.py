@@ -1,6 +1,6 @@
 r"""Label smoothing as a loss, written twice: with ``F.nll_loss`` and with ``gather``.
 
-This file needs torch and nothing else: it can be copied as it stands.
+This file needs torch and nothing else, so it can be copied alone.
 
 With :math:`q'(k) = (1-\varepsilon)\,\delta_{k,y} + \varepsilon\,u(k)` and a uniform
 :math:`u(k) = 1/K`, both modules compute
@@ -116,19 +116,19 @@ class LabelSmoothingLoss(nn.Module):
         ignore_index: int = -100,
     ) -> None:
         super().__init__()
-        _check_options(smoothing, reduction, ignore_index)
-        _check_weight(weight)
+        check_options(smoothing, reduction, ignore_index)
+        check_weight(weight)
         self.smoothing = smoothing
         self.reduction = reduction
         self.ignore_index = ignore_index
         self.register_buffer("weight", weight)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        _check_options(self.smoothing, self.reduction, self.ignore_index)
+        check_options(self.smoothing, self.reduction, self.ignore_index)
         dim = _check_input(logits, target, self.ignore_index)
-        _check_weight(self.weight, logits.shape[dim])
+        check_weight(self.weight, logits.shape[dim])
 
-        log_probs = F.log_softmax(logits, dim, dtype=_wide(logits))
+        log_probs = F.log_softmax(logits, dim, dtype=wide(logits))
         weight = None if self.weight is None else self.weight.to(log_probs.dtype)
         nll = F.nll_loss(
             log_probs,
@@ -139,11 +139,11 @@ class LabelSmoothingLoss(nn.Module):
         )
         smoothing = float(self.smoothing)
         if smoothing == 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
-            return nll.to(_result_dtype(logits))
+            return nll.to(result_dtype(logits))
         uniform = -log_probs.mean(dim)
         uniform = _reduce(uniform, target == self.ignore_index, self.reduction)
         loss = (1 - smoothing) * nll + smoothing * uniform
-        return loss.to(_result_dtype(logits))
+        return loss.to(result_dtype(logits))
 
     def extra_repr(self) -> str:
         return (
@@ -229,16 +229,16 @@ class LabelSmoothing(nn.Module):
         ignore_index: int = -100,
     ) -> None:
         super().__init__()
-        _check_options(smoothing, reduction, ignore_index)
+        check_options(smoothing, reduction, ignore_index)
         self.smoothing = smoothing
         self.reduction = reduction
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        _check_options(self.smoothing, self.reduction, self.ignore_index)
+        check_options(self.smoothing, self.reduction, self.ignore_index)
         dim = _check_input(logits, target, self.ignore_index)
 
-        log_probs = F.log_softmax(logits, dim, dtype=_wide(logits))
+        log_probs = F.log_softmax(logits, dim, dtype=wide(logits))
         ignored = target == self.ignore_index
         index = target.masked_fill(ignored, 0).unsqueeze(dim)  # gather takes no -100
         loss = -log_probs.gather(dim, index).squeeze(dim)
@@ -246,7 +246,7 @@ class LabelSmoothing(nn.Module):
         if smoothing != 0:  # 0 * inf is nan: a logit of -inf must not reach the sum
             uniform = -log_probs.mean(dim)
             loss = (1 - smoothing) * loss + smoothing * uniform
-        return _reduce(loss, ignored, self.reduction).to(_result_dtype(logits))
+        return _reduce(loss, ignored, self.reduction).to(result_dtype(logits))
 
     def extra_repr(self) -> str:
         return (
@@ -255,14 +255,16 @@ class LabelSmoothing(nn.Module):
         )
 
 
-def _wide(logits: Tensor) -> torch.dtype:
+def wide(logits: Tensor) -> torch.dtype:
+    """Return the dtype to compute in: that of the logits, float32 at least."""
     return torch.promote_types(logits.dtype, torch.float32)
 
 
-def _result_dtype(logits: Tensor) -> torch.dtype:
+def result_dtype(logits: Tensor) -> torch.dtype:
+    """Return the dtype of the loss: that of the logits, wide under autocast."""
     device = logits.device.type
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        return _wide(logits)
+        return wide(logits)
     return logits.dtype
 
 
@@ -274,81 +276,149 @@ def _reduce(loss: Tensor, ignored: Tensor, reduction: str) -> Tensor:
     return total if reduction == "sum" else total / (~ignored).sum()
 
 
-def _check_options(smoothing: float, reduction: str, ignore_index: int) -> None:
-    if not isinstance(smoothing, Real):
-        raise TypeError(f"smoothing must be a number, got {type(smoothing).__name__}")
-    if not 0 <= smoothing < 1:
-        raise ValueError(f"smoothing must satisfy 0 <= smoothing < 1, got {smoothing}")
+def _check_input(logits: Tensor, target: Tensor, ignore_index: int) -> int:
+    """Return the class dimension, or say why the two do not fit."""
+    dim = check_logits(logits)
+    check_class_dtype(target)
+    classes_last = target.shape == logits.shape[:-1]
+    hint = "; if the classes are last, pass logits.movedim(-1, 1)" if classes_last else ""
+    check_target_shape(target, logits, dim, hint=hint)
+    check_classes(target, logits.shape[dim], ignore_index)
+    return dim
+
+
+# The checks. The other modules of the package share them.
+
+
+def check_options(
+    smoothing: float,
+    reduction: str,
+    ignore_index: int,
+    *,
+    name: str = "smoothing",
+    may_be_one: bool = False,
+) -> None:
+    """Check what both losses are made with; ``name`` is that of the smoothing."""
+    check_smoothing(smoothing, name, may_be_one=may_be_one)
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
-    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
-        raise TypeError(f"ignore_index must be an int, got {type(ignore_index).__name__}")
+    check_int(ignore_index, "ignore_index")
 
 
-def _kind(x: object) -> object:
-    return x.dtype if isinstance(x, Tensor) else type(x).__name__
+def check_smoothing(
+    smoothing: float, name: str = "smoothing", *, may_be_one: bool = False
+) -> None:
+    """Check that a smoothing is a number from zero to one, and whether one is allowed."""
+    if not isinstance(smoothing, Real):
+        raise TypeError(f"{name} must be a number, got {type(smoothing).__name__}")
+    if not (0 <= smoothing < 1 or (may_be_one and smoothing == 1)):
+        below = "<=" if may_be_one else "<"
+        raise ValueError(f"{name} must satisfy 0 <= {name} {below} 1, got {smoothing}")
 
 
-def _can_be_read(tensor: Tensor) -> bool:
-    # To read a value makes a GPU wait and breaks a compiled graph in two. A tensor inside
-    # of torch.func.vmap has no value of its own, nor may a subclass, such as FakeTensor.
-    return (
-        tensor.device.type == "cpu"
-        and not torch.compiler.is_compiling()
-        and type(tensor) is Tensor
-        and torch.func.debug_unwrap(tensor) is tensor  # nothing to unwrap: no transform
-    )
+def check_int(value: int, name: str) -> None:
+    """Check that a value is an int; a bool is none here."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {kind(value)}")
 
 
-def _check_weight(weight: Tensor | None, num_classes: int | None = None) -> None:
+def check_weight(
+    weight: Tensor | None, num_classes: int | None = None, *, may_learn: bool = False
+) -> None:
+    """Check the weights of the classes, if there are any."""
     if weight is None:
         return
     if not isinstance(weight, Tensor) or not weight.is_floating_point():
-        raise TypeError(f"weight must be a floating-point tensor, got {_kind(weight)}")
+        raise TypeError(f"weight must be a floating-point tensor, got {kind(weight)}")
     if weight.dim() != 1 or num_classes not in (None, len(weight)):
         expected = "(num_classes,)" if num_classes is None else f"({num_classes},)"
         raise ValueError(
             f"weight must have shape {expected}, one weight per class, "
             f"got {tuple(weight.shape)}"
         )
-    if weight.requires_grad:
+    if weight.requires_grad and not may_learn:
         raise ValueError("weight must not require a gradient: pass weight.detach()")
 
 
-def _check_input(logits: Tensor, target: Tensor, ignore_index: int) -> int:
-    """Return the class dimension, or say why the two do not fit."""
+def check_logits(logits: Tensor, name: str = "logits") -> int:
+    """Return the class dimension, or say what is wrong with the logits."""
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
-        raise TypeError(f"logits must be floating point, got {_kind(logits)}")
+        raise TypeError(f"{name} must be floating point, got {kind(logits)}")
     if logits.dtype.itemsize == 1:
-        raise TypeError(f"logits must have 16 bits or more, got {logits.dtype}")
+        raise TypeError(f"{name} must have 16 bits or more, got {logits.dtype}")
+    if logits.dim() == 0:
+        raise ValueError(
+            f"{name} must have shape (K,), (N, K) or (N, K, d1, ...), got ()"
+        )
+    dim = 0 if logits.dim() == 1 else 1
+    if logits.shape[dim] == 0:
+        raise ValueError(
+            f"{name} must have at least one class, got shape {tuple(logits.shape)}"
+        )
+    return dim
+
+
+def check_class_dtype(target: Tensor) -> None:
+    """Check that a target is of the type that holds classes."""
     if not isinstance(target, Tensor) or target.dtype != torch.int64:
         raise TypeError(
-            f"target must hold class indices of dtype torch.int64, got {_kind(target)}"
+            f"target must hold class indices of dtype torch.int64, got {kind(target)}"
         )
-    if logits.dim() == 0:
-        raise ValueError("logits must have shape (K,), (N, K) or (N, K, d1, ...), got ()")
-    dim = 0 if logits.dim() == 1 else 1
-    num_classes = logits.shape[dim]
-    if num_classes == 0:
-        raise ValueError(
-            f"logits must have at least one class, got shape {tuple(logits.shape)}"
-        )
+
+
+def check_target_shape(
+    target: Tensor, logits: Tensor, dim: int, name: str = "logits", hint: str = ""
+) -> None:
+    """Check that a target has the shape of the logits without their class dimension."""
     expected = logits.shape[:dim] + logits.shape[dim + 1 :]
     if target.shape != expected:
-        hint = ""
-        if target.shape == logits.shape[:-1]:
-            hint = "; if the classes are last, pass logits.movedim(-1, 1)"
         raise ValueError(
-            f"target must have shape {tuple(expected)} for logits of shape "
+            f"target must have shape {tuple(expected)} for {name} of shape "
             f"{tuple(logits.shape)} with the classes in dimension {dim}, "
             f"got {tuple(target.shape)}{hint}"
         )
-    if _can_be_read(target):
-        wrong = ((target < 0) | (target >= num_classes)) & (target != ignore_index)
-        if wrong.any():
-            at = wrong.nonzero()[0].tolist()
-            raise ValueError(
-                f"target{at if at else ''} is {target[tuple(at)].item()}, expected "
-                f"0 <= target < {num_classes} or ignore_index={ignore_index}"
-            )
-    return dim
+
+
+def check_classes(
+    target: Tensor,
+    num_classes: int,
+    ignore_index: int | None = None,
+    error: type[Exception] = ValueError,
+) -> None:
+    """Check that a target holds classes, where it can be read; name the first other."""
+    if not can_be_read(target):
+        return
+    wrong = (target < 0) | (target >= num_classes)
+    expected = f"0 <= target < {num_classes}"
+    if ignore_index is not None:
+        wrong &= target != ignore_index
+        expected += f" or ignore_index={ignore_index}"
+    if wrong.any():
+        at = wrong.nonzero()[0].tolist()
+        value = target[tuple(at)].item()
+        raise error(f"target{at if at else ''} is {value}, expected {expected}")
+
+
+def can_be_read(tensor: Tensor) -> bool:
+    """Say whether the values of a tensor can be read, at no cost."""
+    # To read a value makes a GPU wait, and breaks a compiled graph in two.
+    return (
+        tensor.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and has_values(tensor)
+    )
+
+
+def has_values(tensor: Tensor) -> bool:
+    """Say whether a tensor has values of its own."""
+    # A tensor inside of torch.func.vmap has none. A subclass, such as FakeTensor, may
+    # have none.
+    return (
+        type(tensor) in (Tensor, nn.Parameter)
+        and torch.func.debug_unwrap(tensor) is tensor  # nothing to unwrap: no transform
+    )
+
+
+def kind(x: object) -> object:
+    """Return the dtype of a tensor, and the name of the type of anything else."""
+    return x.dtype if isinstance(x, Tensor) else type(x).__name__

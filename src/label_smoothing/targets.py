@@ -1,9 +1,16 @@
 """The three distributions: the one-hot target, the prior, and their mix."""
 
-from numbers import Integral, Real
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from label_smoothing.losses import (
+    can_be_read,
+    check_class_dtype,
+    check_classes,
+    check_int,
+    check_smoothing,
+    kind,
+)
 
 
 def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
@@ -49,7 +56,8 @@ def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
             [1., 0., 0., 0., 0.]])
     """
     check_num_classes(num_classes)
-    check_class_indices(target, num_classes)
+    check_class_dtype(target)
+    check_classes(target, num_classes)
     dim = min(target.dim(), 1)
     shape = (*target.shape[:dim], num_classes, *target.shape[dim:])
     zeros = torch.zeros(shape, device=target.device)
@@ -158,42 +166,12 @@ def smooth(
     return (1 - smoothing) * delta.to(u.dtype) + smoothing * u
 
 
-def check_smoothing(smoothing: float, name: str = "smoothing") -> None:
-    """Raise unless ``smoothing`` is a number with ``0 <= smoothing < 1``."""
-    if not isinstance(smoothing, Real):
-        raise TypeError(f"{name} must be a number, got {type(smoothing).__name__}")
-    if not 0 <= smoothing < 1:
-        raise ValueError(f"{name} must satisfy 0 <= {name} < 1, got {smoothing}")
-
-
 def check_num_classes(num_classes: int, least: int = 1) -> None:
     """Raise unless ``num_classes`` is an int of at least ``least``."""
-    if not isinstance(num_classes, Integral) or isinstance(num_classes, bool):
-        raise TypeError(f"num_classes must be an int, got {kind(num_classes)}")
+    check_int(num_classes, "num_classes")
     if num_classes < least:
         expected = "positive" if least == 1 else f"at least {least}"
         raise ValueError(f"num_classes must be {expected}, got {num_classes}")
-
-
-def check_class_dtype(target: Tensor) -> None:
-    """Raise unless ``target`` is of the type that holds classes."""
-    if not isinstance(target, Tensor) or target.dtype != torch.int64:
-        raise TypeError(
-            f"target must hold class indices of dtype torch.int64, got {kind(target)}"
-        )
-
-
-def check_class_indices(target: Tensor, num_classes: int) -> None:
-    """Raise unless ``target`` holds classes; name the first that is none."""
-    check_class_dtype(target)
-    if _values_can_be_read(target):
-        wrong = (target < 0) | (target >= num_classes)
-        if wrong.any():
-            at = wrong.nonzero()[0].tolist()
-            raise ValueError(
-                f"target{at if at else ''} is {target[tuple(at)].item()}, "
-                f"expected 0 <= target < {num_classes}"
-            )
 
 
 def _check_prior(prior: Tensor, num_classes: int) -> None:
@@ -203,26 +181,10 @@ def _check_prior(prior: Tensor, num_classes: int) -> None:
         raise ValueError(
             f"prior must have shape ({num_classes},), got {tuple(prior.shape)}"
         )
-    if _values_can_be_read(prior):
+    if can_be_read(prior):
         if not (prior >= 0).all():
             raise ValueError(f"prior must not be negative or nan, got {prior.tolist()}")
         total = prior.double().sum().item()
         rounding = num_classes * torch.finfo(prior.dtype).eps
         if abs(total - 1) > min(rounding, 0.01):
             raise ValueError(f"prior must sum to 1, got a sum of {total}")
-
-
-def kind(x: object) -> object:
-    """Return the dtype of a tensor, and the name of the type of anything else."""
-    return x.dtype if isinstance(x, Tensor) else type(x).__name__
-
-
-def _values_can_be_read(tensor: Tensor) -> bool:
-    # To read a value makes a GPU wait and breaks a compiled graph in two. A tensor inside
-    # of torch.func.vmap has no value of its own, nor may a subclass, such as FakeTensor.
-    return (
-        tensor.device.type == "cpu"
-        and not torch.compiler.is_compiling()
-        and type(tensor) in (Tensor, nn.Parameter)
-        and torch.func.debug_unwrap(tensor) is tensor  # nothing to unwrap: no transform
-    )

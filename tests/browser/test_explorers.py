@@ -21,8 +21,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
 from label_smoothing import convert_smoothing, explain_gather
-from label_smoothing.__main__ import logits
-from label_smoothing.conventions import PADDED
+from label_smoothing.auditing.conventions import PADDED
+from label_smoothing.example import logits
 from label_smoothing.figures._style import short
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from label_smoothing import figures
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 COLUMN = target[:, None]
 CUBE = torch.arange(24).reshape(2, 3, 4)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 
 from label_smoothing import figures, uniform
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 from .builders import COLUMN, CROSS, CUBE, PADDED, PADLESS, THREE, WEIGHT, ZEROS
 

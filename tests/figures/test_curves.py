@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from matplotlib.axes import Axes
 
 from label_smoothing import dirac_delta, figures, smooth, uniform
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 from .builders import above, curve
 

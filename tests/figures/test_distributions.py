@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from label_smoothing import dirac_delta, figures, smooth
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 from .builders import WEIGHT, heights, rectangles
 

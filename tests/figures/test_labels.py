@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from label_smoothing import dirac_delta, figures, uniform
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 from .builders import (
     COLUMN,

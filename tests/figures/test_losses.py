@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from label_smoothing import figures
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 from .builders import LOG_PROBS, PADDED, four, rectangles
 

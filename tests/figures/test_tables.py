@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from label_smoothing import figures
-from label_smoothing.__main__ import logits, target
+from label_smoothing.example import logits, target
 
 from .builders import COLUMN, CUBE, LOG_PROBS, PADLESS, ZEROS, four, rectangles, white
 

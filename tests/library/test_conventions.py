@@ -1,7 +1,6 @@
 """The conventions: what each makes of ε, and that a converted ε trains alike."""
 
 import math
-import re
 from fractions import Fraction
 
 import pytest
@@ -12,16 +11,13 @@ from torch import Tensor
 
 from label_smoothing import convert_smoothing, loss_floor, optimal_logit_gap, smooth
 
+from .inputs import exactly, smoothings
+
 PADDED = "others-without-padding"
 BINARY = ("half", "swap")
 NAMES = ("uniform", "others", PADDED, "normalised", *BINARY)
 
-smoothings = st.sampled_from((0, 0.1, 0.3)) | st.floats(0, 1, exclude_max=True)
 names = st.sampled_from(NAMES)
-
-
-def exactly(message: str) -> str:
-    return f"^{re.escape(message)}$"
 
 
 def reference(name: str, num_classes: int, smoothing: float) -> list[Fraction]:

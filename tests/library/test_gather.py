@@ -1,6 +1,5 @@
 """gather, three times over, against torch.gather, and what each of them refuses."""
 
-import itertools
 import math
 import re
 from typing import Any
@@ -11,11 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch._subclasses import FakeTensorMode
 from torch.testing import assert_close
 
 from label_smoothing import explain_gather, gather_reference, pick
 from label_smoothing.gather import GatherExplanation
+
+from .inputs import cells, classes, counting, exactly
 
 ROW = re.compile(r"out\[([^][]*)\] = input\[(.*)\] = input\[([^][]*)\] = (\S+)")
 NOTE = re.compile(
@@ -26,24 +26,8 @@ NOTE = re.compile(
 Call = tuple[Tensor, int, Tensor]
 
 
-def exactly(message: str) -> str:
-    return f"^{re.escape(message)}$"
-
-
 def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(", "))
-
-
-def cells(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    return list(itertools.product(*map(range, shape)))
-
-
-def counting(*shape: int) -> Tensor:
-    return torch.arange(math.prod(shape)).reshape(shape)
-
-
-def classes(*shape: int) -> Tensor:
-    return torch.zeros(shape, dtype=torch.int64)
 
 
 @st.composite
@@ -91,63 +75,6 @@ def test_any_dtype_is_kept(dtype: torch.dtype) -> None:
     for out in (gather_reference(*call), explain_gather(*call).out):
         assert out.dtype == dtype
         assert torch.equal(out, expected)
-
-
-@given(
-    shape=st.lists(st.integers(0, 4), min_size=1, max_size=4),
-    data=st.data(),
-    seed=st.integers(0, 2**32),
-)
-def test_pick_reads_the_entry_of_the_class(
-    shape: list[int], data: st.DataObject, seed: int
-) -> None:
-    dim = data.draw(st.integers(-len(shape), len(shape) - 1))
-    front = dim % len(shape)
-    shape[front] += 1  # there is at least one class
-    rng = torch.Generator().manual_seed(seed)
-    values = torch.randn(shape, generator=rng)
-    rest = (*shape[:front], *shape[front + 1 :])
-    target = torch.randint(shape[front], rest, generator=rng)
-    picked = pick(values, target, dim)
-    assert picked.shape == rest
-    for cell in cells(rest):
-        source = (*cell[:front], int(target[cell]), *cell[front:])
-        assert picked[cell] == values[source]
-
-
-def test_pick_looks_for_classes_in_dimension_one() -> None:
-    target = torch.tensor([[2, 0], [1, 1]])
-    values = counting(2, 3, 2)
-    assert torch.equal(pick(values, target), torch.tensor([[4, 1], [8, 9]]))
-
-
-def test_pick_passes_the_gradient_to_the_picked_entry() -> None:
-    values = torch.zeros(2, 3, requires_grad=True)
-    pick(values, torch.tensor([2, 0])).sum().backward()
-    assert torch.equal(values.grad, torch.tensor([[0.0, 0, 1], [1, 0, 0]]))
-
-
-def test_pick_reads_no_value_on_a_device() -> None:
-    # A meta tensor has no values, so a check that reads one would raise.
-    values = torch.zeros(2, 3, device="meta")
-    target = torch.zeros(2, dtype=torch.long, device="meta")
-    assert pick(values, target).shape == (2,)
-
-
-def test_pick_reads_no_value_where_there_is_none() -> None:
-    values, targets = counting(4, 2, 3), torch.tensor([[2, 0], [1, 1], [0, 0], [0, 2]])
-    pairs = zip(values, targets, strict=True)
-    expected = torch.stack([pick(v, target) for v, target in pairs])
-    assert torch.equal(torch.func.vmap(pick)(values, targets), expected)
-    with FakeTensorMode():
-        assert pick(torch.zeros(2, 3), classes(2)).shape == (2,)
-
-
-def test_pick_compiles_to_one_graph() -> None:
-    torch.compiler.reset()
-    values, target = counting(2, 3), torch.tensor([2, 0])
-    compiled = torch.compile(pick, backend="aot_eager", fullgraph=True)
-    assert torch.equal(compiled(values, target), pick(values, target))
 
 
 # --- the table of explain_gather
@@ -264,6 +191,8 @@ def test_empty_table_has_a_head_only() -> None:
         (True, "True"),
         (-1.14688, "-1.1469"),
         (1 + 2j, "(1+2j)"),
+        (1 / 3 - 2e-7j, "(0.3333-2e-07j)"),
+        (-2e9j, "(-0-2e+09j)"),
         (0.0, "0.0000"),
         (1e-4, "0.0001"),
         (-99e-6, "-9.9e-05"),
@@ -280,6 +209,19 @@ def test_value_in_the_table(value: Any, printed: str) -> None:
     line = "out[0] = input[index[0]] = input[0] = "
     text = repr(explain_gather(torch.tensor([value]), 0, classes(1)))
     assert text.splitlines()[2] == line + printed
+
+
+@pytest.mark.parametrize(
+    "cell", [(-1, -1), (0, -1), (2, 0), (0, 1), (0,), (0, 0, 0), (), (0.5, 0)]
+)
+def test_cell_that_there_is_none_of_is_refused(cell: tuple[int, ...]) -> None:
+    explanation = explain_gather(counting(2, 3), 1, torch.tensor([[2], [0]]))
+    message = f"cell must be a cell of index, shape (2, 1), got {cell}"
+    if any(i < 0 for i in cell):
+        message += "; gather does not count from the end"
+    for lookup in (explanation.source, explanation.row):
+        with pytest.raises(IndexError, match=exactly(message)):
+            lookup(cell)
 
 
 def test_explanation_made_directly_is_the_same() -> None:
@@ -498,105 +440,3 @@ def test_empty_index_may_be_any(index: Tensor, dim: int) -> None:
         f"gather along dim={dim % 2}: input (2, 3) index {tuple(index.shape)}\nout[i, j]"
     )
     assert repr(explain_gather(input, dim, index)).startswith(head)
-
-
-def misfit(expected: tuple[int, ...], values: tuple[int, ...], dim: int, got: Any) -> str:
-    return (
-        f"target must have shape {expected} for input of shape {values} with the classes "
-        f"in dimension {dim}, got {got}"
-    )
-
-
-@pytest.mark.parametrize(
-    ("values", "target", "dim"),
-    [
-        ((4, 5), (1,), 1),
-        ((4, 5), (3,), 1),
-        ((2, 5, 7), (2, 5), 1),  # time steps and classes swapped
-    ],
-)
-def test_pick_refuses_what_gather_answers_wrongly(
-    values: tuple[int, ...], target: tuple[int, ...], dim: int
-) -> None:
-    expected = values[:dim] + values[dim + 1 :]
-    message = misfit(expected, values, dim, target)
-    with pytest.raises(ValueError, match=exactly(message)):
-        pick(torch.zeros(values), classes(*target), dim)
-    out = torch.gather(torch.zeros(values), dim, classes(*target).unsqueeze(dim))
-    assert out.squeeze(dim).shape == target
-
-
-@pytest.mark.parametrize(
-    ("values", "target", "dim", "error", "message"),
-    [
-        ((4, 5), classes(6), 1, ValueError, misfit((4,), (4, 5), 1, (6,))),
-        ((4, 5), classes(4), 0, ValueError, misfit((5,), (4, 5), 0, (4,))),
-        ((4, 5), classes(5), -1, ValueError, misfit((4,), (4, 5), 1, (5,))),
-        ((4, 5), classes(4, 1), 1, ValueError, misfit((4,), (4, 5), 1, (4, 1))),
-        (
-            (4, 5),
-            classes(4),
-            2,
-            IndexError,
-            "dim must satisfy -2 <= dim < 2 for input of shape (4, 5), got 2",
-        ),
-        (
-            (5,),
-            torch.tensor(0),
-            1,
-            IndexError,
-            "dim must satisfy -1 <= dim < 1 for input of shape (5,), got 1",
-        ),
-        (
-            (4, 5),
-            torch.zeros(4),
-            1,
-            TypeError,
-            "target must hold class indices of dtype torch.int64, got torch.float32",
-        ),
-        (
-            (4, 5),
-            torch.zeros(4, 5),  # the type is wrong, and so is the shape
-            1,
-            TypeError,
-            "target must hold class indices of dtype torch.int64, got torch.float32",
-        ),
-        (
-            (4, 5),
-            [0, 1, 2, 3],
-            1,
-            TypeError,
-            "target must hold class indices of dtype torch.int64, got list",
-        ),
-        ((4, 5), classes(4), "1", TypeError, "dim must be an int, got str"),
-        ((4, 5), classes(4), True, TypeError, "dim must be an int, got bool"),
-        (
-            (2, 5),
-            torch.tensor([0, 5]),
-            1,
-            ValueError,
-            "target[1] is 5, expected 0 <= target < 5",
-        ),
-        (
-            (2, 5),
-            torch.tensor([-100, 0]),
-            1,
-            ValueError,
-            "target[0] is -100, expected 0 <= target < 5",
-        ),
-    ],
-)
-def test_pick_refuses(
-    values: tuple[int, ...],
-    target: Tensor,
-    dim: int,
-    error: type[Exception],
-    message: str,
-) -> None:
-    with pytest.raises(error, match=exactly(message)):
-        pick(torch.zeros(values), target, dim)
-
-
-def test_pick_refuses_what_is_no_tensor() -> None:
-    with pytest.raises(TypeError, match=exactly("input must be a tensor, got list")):
-        pick([[0.0, 1.0]], torch.tensor([1]))

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -26,12 +25,12 @@ from label_smoothing import (
 )
 from label_smoothing.targets import check_num_classes
 
+from .inputs import exactly, seeds, smoothings
+
 EXACT = {"rtol": 1e-13, "atol": 1e-13}
 
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 sizes = st.integers(1, 6)
-seeds = st.integers(0, 2**32)
-smoothings = st.sampled_from((0, 0.1, 0.3)) | st.floats(0, 1, exclude_max=True)
 
 
 @pytest.fixture
@@ -40,10 +39,6 @@ def float64_by_default() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)
-
-
-def exactly(message: str) -> str:
-    return f"^{re.escape(message)}$"
 
 
 def random_target(shape: tuple[int, ...], num_classes: int, seed: int) -> Tensor:

@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 from verified.names import ROSETTA
 
-from label_smoothing.conventions import BINARY, CONVENTIONS, convert_smoothing
+from label_smoothing.auditing.conventions import BINARY, CONVENTIONS, convert_smoothing
 
 ROWS = sorted(
     ROSETTA["libraries"],

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.conventions import loss_floor, optimal_logit_gap
+from label_smoothing.auditing.conventions import loss_floor, optimal_logit_gap
 from label_smoothing.figures._checks import (
     check_finite,
     check_open_smoothing,
@@ -511,7 +511,7 @@ def likelihood(logits: Tensor, target: Tensor) -> Figure:
     Examples
     --------
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figures.likelihood(logits, target)
     <Figure size 600x420 with 2 Axes>
     """

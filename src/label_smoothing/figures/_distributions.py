@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.conventions import BINARY, CONVENTIONS, convert_smoothing
+from label_smoothing.auditing.conventions import BINARY, CONVENTIONS, convert_smoothing
 from label_smoothing.figures._checks import (
     check_finite,
     check_not_empty,

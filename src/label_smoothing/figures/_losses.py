@@ -23,7 +23,8 @@ from label_smoothing.figures._style import (
     styled,
 )
 from label_smoothing.gather import pick
-from label_smoothing.targets import check_num_classes, check_smoothing
+from label_smoothing.losses import check_smoothing
+from label_smoothing.targets import check_num_classes
 
 
 @styled
@@ -55,7 +56,7 @@ def loss_terms(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     --------
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figure = figures.loss_terms(logits, target, smoothing=0.3)
     >>> print(fill(figure.get_label()))
     Stacked bars of the loss in nats. Row 0: 0.8029 from δ plus 0.4941
@@ -110,7 +111,7 @@ def padding(
     >>> import torch
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits
+    >>> from label_smoothing.example import logits
     >>> figure = figures.padding(logits, torch.tensor([2, -100, 0]), smoothing=0.3)
     >>> print(fill(figure.get_label()))
     Stacked bars of the loss in nats. Row 0: 0.8029 from δ plus 0.4941

@@ -12,7 +12,7 @@ from label_smoothing.figures._cells import DIGIT, canvas, fit, longest, table
 from label_smoothing.figures._checks import check_shapes, check_small
 from label_smoothing.figures._style import COLOURS, MUTED, styled
 from label_smoothing.gather import pick
-from label_smoothing.targets import check_smoothing
+from label_smoothing.losses import check_smoothing
 
 
 @styled
@@ -40,7 +40,7 @@ def loss_pipeline(logits: Tensor, target: Tensor) -> Figure:
     Examples
     --------
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figures.loss_pipeline(logits, target)
     <Figure size 600x631.475 with 1 Axes>
     """
@@ -125,7 +125,7 @@ def smoothed_pipeline(logits: Tensor, target: Tensor, smoothing: float) -> Figur
     --------
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figure = figures.smoothed_pipeline(logits, target, smoothing=0.3)
     >>> print(fill(figure.get_label()))
     A table of log p, 3 rows by 5 classes, is read twice. The cell of the
@@ -214,7 +214,7 @@ def class_dimension(logits: Tensor, target: Tensor) -> Figure:
     Examples
     --------
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figures.class_dimension(logits.T, target)
     <Figure size 600x403.279 with 1 Axes>
     """

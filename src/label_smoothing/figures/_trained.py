@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from label_smoothing.conventions import optimal_logit_gap
+from label_smoothing.auditing.conventions import optimal_logit_gap
 from label_smoothing.figures._checks import (
     check_finite,
     check_open_smoothing,
@@ -68,7 +68,7 @@ def reliability(logits: Tensor, target: Tensor, bins: int = 15) -> Figure:
     --------
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figure = figures.reliability(logits, target, bins=5)
     >>> print(fill(figure.get_label()))
     Bars of the share that is right against confidence, with intervals, of
@@ -227,7 +227,7 @@ def gaps(logits: Tensor, target: Tensor, smoothing: float) -> Figure:
     --------
     >>> from textwrap import fill
     >>> from label_smoothing import figures
-    >>> from label_smoothing.__main__ import logits, target
+    >>> from label_smoothing.example import logits, target
     >>> figure = figures.gaps(logits, target, smoothing=0.3)
     >>> print(fill(figure.get_label()))
     A histogram of the logit gaps of 3 rows, from 0.3000 to 0.6250, and a

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 from collections.abc import Callable
 
 import pytest
@@ -22,6 +21,8 @@ from label_smoothing import (
     smooth,
 )
 
+from .inputs import exactly, seeds, smoothings
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 TOLERANCE = {
     torch.float64: 1e-12,
@@ -33,12 +34,6 @@ TARGET = torch.tensor([2, 1, 0])
 
 dtypes = st.sampled_from(list(TOLERANCE))
 reductions = st.sampled_from(("none", "mean", "sum"))
-smoothings = st.sampled_from((0, 0.1, 0.3)) | st.floats(0, 1, exclude_max=True)
-seeds = st.integers(0, 2**32)
-
-
-def exactly(message: str) -> str:
-    return f"^{re.escape(message)}$"
 
 
 def smoothed(target: Tensor, num_classes: int, smoothing: float) -> Tensor:

@@ -1,16 +1,15 @@
 r"""Cross entropy and its gradient in one pass over the logits: PyTorch's own, faster.
 
-This file needs torch and nothing else: it can be copied as it stands.
+This file needs torch and ``losses.py``: copy the two together, into one package.
 
-The gradient of the smoothed loss with respect to the logits is :math:`p - q'`. So when
-the loss is known its gradient is as good as known too: both need :math:`p`, and
-:math:`p` is the one thing that takes time. :func:`cross_entropy` writes :math:`p` into
-the memory of the gradient, reads the loss off it, and turns it into :math:`p - q'` where
-it lies, a chunk of rows at a time, so that a chunk never leaves the cache.
+The gradient of the smoothed loss with respect to the logits is :math:`p - q'`. The loss
+and its gradient both need :math:`p`, and :math:`p` is what takes time.
+:func:`cross_entropy` writes :math:`p` into the memory of the gradient, computes the loss
+from it, and turns it into :math:`p - q'` in place. It does so one chunk of rows at a
+time, and a chunk fits into the cache.
 """
 
 from collections.abc import Iterator
-from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -19,9 +18,23 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import _reduction
 
-REDUCTIONS = ("none", "mean", "sum")
-CHUNK = 2**20  # elements: with their gradient 8 MiB in float32, for the cache to hold
-SMALL = 2**15  # elements
+# Relative, since the two files are copied together.
+from .losses import (
+    REDUCTIONS,
+    can_be_read,
+    check_classes,
+    check_logits,
+    check_options,
+    check_target_shape,
+    check_weight,
+    has_values,
+    kind,
+    result_dtype,
+    wide,
+)
+
+CHUNK = 2**20  # logits: with their gradient 8 MiB in float32, which a cache can hold
+SMALL = 2**15  # logits: of fewer, PyTorch's own loss takes less time
 
 
 def cross_entropy(
@@ -127,7 +140,7 @@ def cross_entropy(
     tensor([ 0.0326,  0.0442, -0.1475,  0.0381,  0.0326])
     """
     try:
-        # A small input leaves nothing to save, and a call costs more than its sums.
+        # On a small input PyTorch is faster: a call costs more than its sums.
         small = SMALL if torch.is_grad_enabled() and input.requires_grad else CHUNK
         if (
             input.dim() > 1
@@ -149,7 +162,7 @@ def cross_entropy(
                 label_smoothing,
             )
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
-        pass  # what is wrong is said below
+        pass  # the checks below say what is wrong
     if size_average is not None or reduce is not None:
         reduction = _reduction.legacy_get_string(size_average, reduce)
     _check_options(ignore_index, reduction, label_smoothing)
@@ -159,8 +172,8 @@ def cross_entropy(
         target = target.long()  # -100 is 156 in eight bits
     if input.dim() > 1:
         return _dispatch(input, target, weight, ignore_index, reduction, smoothing)
-    row, one = input.unsqueeze(0), target.unsqueeze(0)
-    loss = _dispatch(row, one, weight, ignore_index, reduction, smoothing)
+    rows, targets = input.unsqueeze(0), target.unsqueeze(0)
+    loss = _dispatch(rows, targets, weight, ignore_index, reduction, smoothing)
     return loss.squeeze(0) if reduction == "none" else loss
 
 
@@ -220,7 +233,7 @@ class CrossEntropyLoss(nn.CrossEntropyLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         _check_options(ignore_index, reduction, label_smoothing)
-        _check_weight(weight)
+        check_weight(weight, may_learn=True)
         super().__init__(
             weight, size_average, ignore_index, reduce, reduction, label_smoothing
         )
@@ -252,14 +265,14 @@ def _dispatch(
         or any(tensor.requires_grad for tensor in tensors[1:])
         or not all(map(_is_plain, tensors))
     ):
-        return _derived(*call)
+        return _by_torch(*call)
     if input.requires_grad and torch.is_grad_enabled():
         loss: Tensor = _OnePass.apply(*call)  # type: ignore[no-untyped-call]
         return loss
     return _compute(*call, with_grad=False)[0]
 
 
-def _derived(
+def _by_torch(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None,
@@ -267,8 +280,8 @@ def _derived(
     reduction: str,
     smoothing: float,
 ) -> Tensor:
-    """Compute the loss with PyTorch's own, which it can derive, map and compile."""
-    dtype = _wide(input)
+    """Compute it with PyTorch's own loss, which PyTorch can derive, map and compile."""
+    dtype = wide(input)
     loss = F.cross_entropy(
         input.to(dtype),
         target,
@@ -291,22 +304,24 @@ class _OnePass(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        # Scaled in place, the buffer serves once.
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        # It is scaled in place, so it can be used once.
         grad, ctx.grad = ctx.grad, None
-        again = torch.is_grad_enabled()  # create_graph=True
-        if again or not _is_plain(outer):
+        create_graph = torch.is_grad_enabled()  # what backward was told
+        if create_graph or not _is_plain(grad_output):
             input, *rest = ctx.saved_tensors
             with torch.enable_grad():
-                loss = _derived(input, *rest, *ctx.options)
-            (grad,) = torch.autograd.grad(loss, input, outer, create_graph=again)
+                loss = _by_torch(input, *rest, *ctx.options)
+            (grad,) = torch.autograd.grad(
+                loss, input, grad_output, create_graph=create_graph
+            )
         elif grad is None:
             call = *ctx.saved_tensors, *ctx.options
-            _, grad = _compute(*call, with_grad=True, outer=outer)
-        elif outer.dim():
-            grad.mul_(outer.unsqueeze(1))
-        elif outer.device.type != "cpu" or outer.item() != 1:
-            grad.mul_(outer)
+            _, grad = _compute(*call, with_grad=True, grad_output=grad_output)
+        elif grad_output.dim():
+            grad.mul_(grad_output.unsqueeze(1))
+        elif grad_output.device.type != "cpu" or grad_output.item() != 1:
+            grad.mul_(grad_output)
         return grad, None, None, None, None, None
 
 
@@ -319,12 +334,12 @@ def _compute(
     smoothing: float,
     *,
     with_grad: bool,
-    outer: Tensor | None = None,
+    grad_output: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the loss, and its gradient with respect to the input, times ``outer``."""
+    """Return the loss, and its gradient times ``grad_output``, if that is asked for."""
     dtype = _result_dtype(input, target, weight)
     if weight is not None:
-        weight = weight.detach().to(_wide(input))
+        weight = weight.detach().to(wide(input))
     ignored = None
     if target.is_floating_point():
         count: int | Tensor = target.numel() // target.shape[1]
@@ -339,15 +354,17 @@ def _compute(
     if with_grad:
         grad = torch.empty_like(input, memory_format=torch.contiguous_format)
         if reduction == "mean":
-            scale = 1 / (count or 1 if isinstance(count, int) else count.to(_wide(input)))
-        if outer is not None:
-            outer = outer.to(_wide(input))
-            scale = scale * (outer.unsqueeze(1) if outer.dim() else outer)
+            scale = 1 / (count or 1 if isinstance(count, int) else count.to(wide(input)))
+        if grad_output is not None:
+            grad_output = grad_output.to(wide(input))
+            scale = scale * (
+                grad_output.unsqueeze(1) if grad_output.dim() else grad_output
+            )
         if ignored is not None:
             scale = _as_tensor(scale, input).expand(target.shape)
             scale = scale.masked_fill(ignored.unsqueeze(1), 0)
-    rule = _of_probabilities if target.is_floating_point() else _of_classes
-    loss = rule(input, target, weight, smoothing, scale, grad)
+    loss_of_rows = _of_probabilities if target.is_floating_point() else _of_classes
+    loss = loss_of_rows(input, target, weight, smoothing, scale, grad)
     if ignored is not None:
         loss.masked_fill_(ignored, 0)
     if reduction != "none":
@@ -373,42 +390,42 @@ def _of_classes(
     """
     beta = smoothing / input.shape[1]
     alpha: float | Tensor = 1 - smoothing
-    total: float | Tensor = smoothing  # of beta
+    beta_sum: float | Tensor = smoothing
     if weight is not None:
-        alpha, total = alpha * weight[index], beta * weight.sum()
-    slope = (alpha + total) * scale
-    peak, shift = (_as_tensor(-x * scale, input) for x in (alpha, beta))
-    # With p at hand one number of each row gives its loss; see _from_probs.
-    once = grad is not None and grad.device.type == "cpu"
-    picked, sums, tops = [], [], []
-    for part, z, p in _chunks(input, grad):
-        y = index[part]
-        (torch.softmax if once else torch.log_softmax)(z, 1, out=p)
+        alpha, beta_sum = alpha * weight[index], beta * weight.sum()
+    times_p = (alpha + beta_sum) * scale
+    at_true, at_every = (_as_tensor(-x * scale, input) for x in (alpha, beta))
+    # On a CPU p is enough: one number of it gives the loss of a row, see _from_probs.
+    probs_suffice = grad is not None and grad.device.type == "cpu"
+    picked, sums, true_logits = [], [], []
+    for chunk, z, p in _chunks(input, grad):
+        y = index[chunk]
+        (torch.softmax if probs_suffice else torch.log_softmax)(z, 1, out=p)
         picked.append(p.gather(1, y))
         if smoothing:
-            sums.append(_class_sum(z if once else p, weight))
-            if once:
-                tops.append(z.gather(1, y))
+            sums.append(_class_sum(z if probs_suffice else p, weight))
+            if probs_suffice:
+                true_logits.append(z.gather(1, y))
         if grad is None:
             continue
-        if not once:
+        if not probs_suffice:
             p.exp_()
-        if isinstance(slope, float):
-            torch.add(shift, p, alpha=slope, out=p)
+        if isinstance(times_p, float):
+            torch.add(at_every, p, alpha=times_p, out=p)
         elif weight is None:
-            torch.addcmul(_cut(shift, part), p, _cut(slope, part), out=p)
+            torch.addcmul(_cut(at_every, chunk), p, _cut(times_p, chunk), out=p)
         else:
-            p.mul_(_cut(slope, part))
-            p.addcmul_(_cut(shift, part), _along_classes(weight, p))
-        p.scatter_add_(1, y, _cut(peak, part).expand(y.shape))
-    read, total_read = torch.cat(picked), torch.cat(sums) if smoothing else None
-    if once:
-        of_z = None if total_read is None else (total_read, torch.cat(tops))
-        hard, flat = _from_probs(input, index, weight, beta, total, read, of_z)
+            p.mul_(_cut(times_p, chunk))
+            p.addcmul_(_cut(at_every, chunk), _along_classes(weight, p))
+        p.scatter_add_(1, y, _cut(at_true, chunk).expand(y.shape))
+    at_y, class_sums = torch.cat(picked), torch.cat(sums) if smoothing else None
+    if probs_suffice:
+        of_logits = None if class_sums is None else (class_sums, torch.cat(true_logits))
+        nll, uniform = _from_probs(input, index, weight, beta, beta_sum, at_y, of_logits)
     else:
-        hard, flat = -read, None if total_read is None else -beta * total_read
+        nll, uniform = -at_y, None if class_sums is None else -beta * class_sums
     # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
-    loss = alpha * hard if flat is None else alpha * hard + flat
+    loss = alpha * nll if uniform is None else alpha * nll + uniform
     return loss.squeeze(1)
 
 
@@ -417,35 +434,35 @@ def _from_probs(
     index: Tensor,
     weight: Tensor | None,
     beta: float,
-    total: float | Tensor,
-    probs: Tensor,
-    of_z: tuple[Tensor, Tensor] | None,
+    beta_sum: float | Tensor,
+    true_probs: Tensor,
+    of_logits: tuple[Tensor, Tensor] | None,
 ) -> tuple[Tensor, Tensor | None]:
     """Return -log p_y and sum_k beta_k (-log p_k), given p_y, and the sum of z and z_y.
 
     The latter follows from log sum_k exp z_k = z_y - log p_y.
     """
-    logs, flat, info = probs.log(), None, torch.finfo(probs.dtype)
-    # Digits are lost if p_y underflows, or if the logits stand far from zero. Of nan and
-    # of sums that overflow, the negation is true.
-    kept = probs > info.tiny / info.eps
-    if of_z is not None:
-        sums, top = of_z
-        flat = (top - logs).mul_(total).sub_(sums, alpha=beta)
-        kept &= sums.abs_().mul_(beta / 64) < flat
-    hard = logs.neg_()
-    if kept.all():
-        return hard, flat
-    rows = (~kept.squeeze(1)).nonzero()
+    log_p, uniform, limits = true_probs.log(), None, torch.finfo(true_probs.dtype)
+    # Digits are lost if p_y underflows, or if the logits are far from zero. A comparison
+    # with nan is false, so a row of nan is not precise, nor is one whose sum overflows.
+    precise = true_probs > limits.tiny / limits.eps
+    if of_logits is not None:
+        sums, true_logit = of_logits
+        uniform = (true_logit - log_p).mul_(beta_sum).sub_(sums, alpha=beta)
+        precise &= sums.abs_().mul_(beta / 64) < uniform
+    nll = log_p.neg_()
+    if precise.all():
+        return nll, uniform
+    rows = (~precise.squeeze(1)).nonzero()
     step = max(1, CHUNK // input.shape[1])
     for start in range(0, len(rows), step):
         at = rows[start : start + step].unbind(1)
-        log_probs = input.movedim(1, -1)[at].to(probs.dtype).log_softmax(1)
+        log_probs = input.movedim(1, -1)[at].to(true_probs.dtype).log_softmax(1)
         y = index.movedim(1, -1)[at]
-        hard.movedim(1, -1)[at] = -log_probs.gather(1, y)
-        if flat is not None:
-            flat.movedim(1, -1)[at] = -beta * _class_sum(log_probs, weight)
-    return hard, flat
+        nll.movedim(1, -1)[at] = -log_probs.gather(1, y)
+        if uniform is not None:
+            uniform.movedim(1, -1)[at] = -beta * _class_sum(log_probs, weight)
+    return nll, uniform
 
 
 def _of_probabilities(
@@ -458,42 +475,42 @@ def _of_probabilities(
 ) -> Tensor:
     """Return the loss of each row, and write its gradient times ``scale``."""
     losses, scale = [], _as_tensor(scale, input)
-    for part, z, p in _chunks(input, grad):
-        q = (1 - smoothing) * target[part].to(p.dtype) + smoothing / z.shape[1]
+    for chunk, z, p in _chunks(input, grad):
+        q = (1 - smoothing) * target[chunk].to(p.dtype) + smoothing / z.shape[1]
         if weight is not None:
             q *= _along_classes(weight, z)
         torch.log_softmax(z, 1, out=p)
         losses.append(-(q * p).sum(1))
         if grad is not None:
-            p.exp_().mul_(q.sum(1, keepdim=True)).sub_(q).mul_(_cut(scale, part))
+            p.exp_().mul_(q.sum(1, keepdim=True)).sub_(q).mul_(_cut(scale, chunk))
     return torch.cat(losses)
 
 
 def _chunks(input: Tensor, grad: Tensor | None) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Yield rows, their logits, and where to work: in the gradient, if it is wide."""
-    dtype = _wide(input)
+    """Yield slices of rows, their logits, and room for p: the gradient, if it is wide."""
+    dtype = wide(input)
     rows = max(1, CHUNK * len(input) // max(1, input.numel()))
-    work = grad if grad is not None and grad.dtype == dtype else None
-    if work is None:
+    workspace = grad if grad is not None and grad.dtype == dtype else None
+    if workspace is None:
         size = min(rows, len(input)), *input.shape[1:]
-        room = torch.empty(size, dtype=dtype, device=input.device)
+        buffer = torch.empty(size, dtype=dtype, device=input.device)
     for start in range(0, max(1, len(input)), rows):
-        part = slice(start, start + rows)
-        z = input[part].to(dtype)
-        if work is not None:
-            yield part, z, work[part]
+        chunk = slice(start, start + rows)
+        z = input[chunk].to(dtype)
+        if workspace is not None:
+            yield chunk, z, workspace[chunk]
             continue
-        yield part, z, room[: len(z)]
+        yield chunk, z, buffer[: len(z)]
         if grad is not None:
-            grad[part] = room[: len(z)]
+            grad[chunk] = buffer[: len(z)]
 
 
 def _as_tensor(values: float | Tensor, input: Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=_wide(input), device=input.device)
+    return torch.as_tensor(values, dtype=wide(input), device=input.device)
 
 
-def _cut(values: Tensor, part: slice) -> Tensor:
-    return values[part] if values.dim() else values
+def _cut(values: Tensor, chunk: slice) -> Tensor:
+    return values[chunk] if values.dim() else values
 
 
 def _class_sum(values: Tensor, weight: Tensor | None) -> Tensor:
@@ -516,104 +533,52 @@ def _count(index: Tensor, ignored: Tensor | None, weight: Tensor | None) -> Tens
 
 
 def _ignored(target: Tensor, num_classes: int, ignore_index: int) -> Tensor | None:
-    """Say which targets are ignored, if any can be; see that all others are classes."""
-    can_be_read = _is_plain(target) and target.device.type == "cpu"
-    if can_be_read:
+    """Return which targets are ignored, if any can be; check the others."""
+    if can_be_read(target):
         if target.numel() == 0:
             return None
         low, high = (int(value) for value in target.aminmax())
         if 0 <= low <= high < num_classes and not low <= ignore_index <= high:
             return None
-    ignored = target == ignore_index
-    wrong = ((target < 0) | (target >= num_classes)) & ~ignored
-    if can_be_read and wrong.any():
-        at = wrong.nonzero()[0].tolist()
-        raise IndexError(
-            f"target{at} is {target[tuple(at)].item()}, expected "
-            f"0 <= target < {num_classes} or ignore_index={ignore_index}"
-        )
-    return ignored
+    check_classes(target, num_classes, ignore_index, IndexError)
+    return target == ignore_index
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    # What torch.func wraps has no values of its own, and a subclass may have none.
     return (
-        type(tensor) in (Tensor, nn.Parameter)
-        and torch.func.debug_unwrap(tensor) is tensor
+        has_values(tensor)
         and not torch._C._functorch.is_legacy_batchedtensor(tensor)  # is_grads_batched
         and forward_ad.unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
     )
 
 
-def _wide(input: Tensor) -> torch.dtype:
-    return torch.promote_types(input.dtype, torch.float32)
-
-
 def _result_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
-    dtype, device = input.dtype, input.device.type
+    dtype = result_dtype(input)
     if target.is_floating_point():
         dtype = torch.promote_types(dtype, target.dtype)
         if weight is not None:
             dtype = torch.promote_types(dtype, weight.dtype)
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        return torch.promote_types(dtype, torch.float32)
     return dtype
 
 
-def _kind(x: object) -> object:
-    return x.dtype if isinstance(x, Tensor) else type(x).__name__
-
-
 def _check_options(ignore_index: int, reduction: str, label_smoothing: float) -> None:
-    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
-        raise TypeError(f"ignore_index must be an int, got {type(ignore_index).__name__}")
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
-    if not isinstance(label_smoothing, Real):
-        raise TypeError(
-            f"label_smoothing must be a number, got {type(label_smoothing).__name__}"
-        )
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(
-            f"label_smoothing must satisfy 0 <= label_smoothing <= 1, "
-            f"got {label_smoothing}"
-        )
-
-
-def _check_weight(weight: Tensor | None, num_classes: int | None = None) -> None:
-    if weight is None:
-        return
-    if not isinstance(weight, Tensor) or not weight.is_floating_point():
-        raise TypeError(f"weight must be a floating-point tensor, got {_kind(weight)}")
-    if weight.dim() != 1 or num_classes not in (None, len(weight)):
-        expected = "(num_classes,)" if num_classes is None else f"({num_classes},)"
-        raise ValueError(
-            f"weight must have shape {expected}, one weight per class, "
-            f"got {tuple(weight.shape)}"
-        )
+    check_options(
+        label_smoothing, reduction, ignore_index, name="label_smoothing", may_be_one=True
+    )
 
 
 def _check_tensors(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> None:
-    if not isinstance(input, Tensor) or not input.is_floating_point():
-        raise TypeError(f"input must be floating point, got {_kind(input)}")
-    if input.dtype.itemsize == 1:
-        raise TypeError(f"input must have 16 bits or more, got {input.dtype}")
-    if input.dim() == 0:
-        raise ValueError("input must have shape (K,), (N, K) or (N, K, d1, ...), got ()")
-    shape = tuple(input.shape)
-    dim = min(1, input.dim() - 1)
-    if shape[dim] == 0:
-        raise ValueError(f"input must have at least one class, got shape {shape}")
-    _check_weight(weight, shape[dim])
+    dim = check_logits(input, "input")
+    check_weight(weight, input.shape[dim], may_learn=True)
     if not isinstance(target, Tensor):
-        raise TypeError(f"target must be a tensor, got {_kind(target)}")
+        raise TypeError(f"target must be a tensor, got {kind(target)}")
     if target.is_floating_point():
-        if tuple(target.shape) != shape:
+        if target.shape != input.shape:
             raise ValueError(
-                f"target must hold probabilities in the shape {shape} of input, "
-                f"got shape {tuple(target.shape)}"
+                f"target must hold probabilities in the shape {tuple(input.shape)} of "
+                f"input, got shape {tuple(target.shape)}"
             )
         if ignore_index >= 0:
             raise ValueError(
@@ -626,9 +591,4 @@ def _check_tensors(
             f"target must hold class indices of dtype torch.int64 or torch.uint8, or "
             f"floating-point probabilities, got {target.dtype}"
         )
-    expected = shape[:dim] + shape[dim + 1 :]
-    if tuple(target.shape) != expected:
-        raise ValueError(
-            f"target must have shape {expected} for input of shape {shape} with the "
-            f"classes in dimension {dim}, got {tuple(target.shape)}"
-        )
+    check_target_shape(target, input, dim, "input")

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from label_smoothing.targets import check_num_classes, kind
+from label_smoothing.losses import kind
+from label_smoothing.targets import check_num_classes
 
 DRAWS = 4
 
@@ -123,8 +124,8 @@ def recover_target(
     rng = torch.Generator().manual_seed(0)
     z = torch.randn(DRAWS, len(target), num_classes, generator=rng, dtype=torch.float64)
     z = z.to(target.device)
-    # The class that the first gradient asks for most stands out in the other draws, or
-    # with many classes no probability would change enough from one draw to the next.
+    # In the other draws, the class that the first gradient asks for most gets a higher
+    # logit. Otherwise, with many classes, no probability would change enough.
     first = _gradient(loss, z[0].to(dtype), target, log_probs)
     z[1:] += math.log(num_classes) * F.one_hot(first.argmin(1), num_classes)
     z = z.to(dtype)
@@ -141,12 +142,12 @@ def recover_target(
     residual = residual.amax((0, 2))
     tolerance = max(1e-5, 2 * torch.finfo(dtype).eps)
     trains = residual < tolerance * scale.abs()
-    # With many classes no entry is large. Without a softmax they do not sum to zero.
+    # With many classes each entry is small. Without a softmax they do not sum to zero.
     trains &= whole < max(1e-3, 8 * torch.finfo(dtype).eps) * scale.abs()
     ignored = (gradient == 0).all(2).all(0)
 
     recovered = p_mean - gradient_mean / scale[:, None]
-    recovered[recovered.abs() < 1e-15] = 0  # the rounding of float64, and no target
+    recovered[recovered.abs() < 1e-15] = 0  # rounding of float64
     return Recovered(
         recovered.masked_fill(~trains[:, None], torch.nan),
         scale.masked_fill(~(trains | ignored), torch.nan),
@@ -173,7 +174,8 @@ def _gradient(
             raise TypeError(f"loss must return a tensor, got {kind(value)}")
         gradient = None
         if value.requires_grad:
-            ones = torch.ones_like(value)  # of a sum, which itself may overflow
+            # The gradient of a sum, which is not computed, since it may overflow.
+            ones = torch.ones_like(value)
             (gradient,) = torch.autograd.grad(value, leaf, ones, allow_unused=True)
     if gradient is None:
         raise ValueError("loss must be differentiable in the logits, got no gradient")

@@ -6,7 +6,8 @@ class gets the rest.
 
 import math
 
-from label_smoothing.targets import check_num_classes, check_smoothing
+from label_smoothing.losses import check_smoothing
+from label_smoothing.targets import check_num_classes
 
 PADDED = "others-without-padding"
 BINARY = ("half", "swap")
@@ -126,14 +127,14 @@ def loss_floor(num_classes: int, smoothing: float, convention: str = "uniform") 
     1.0268
     """
     rest, other = _target(num_classes, smoothing, convention)
-    # log1p, since next to one there is no room for a small rest.
+    # log1p, since 1 - rest would round away a small rest.
     return (rest - 1) * math.log1p(-rest) - (rest * math.log(other) if other else 0)
 
 
 def optimal_logit_gap(
     num_classes: int, smoothing: float, convention: str = "uniform"
 ) -> float:
-    r"""Return how far the true logit stands above the others where the loss is least.
+    r"""Return how far the true logit is above the others where the loss is least.
 
     .. math:: z_y - z_k = \log \frac{q'(y)}{q'(k)}
 

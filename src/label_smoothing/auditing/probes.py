@@ -1,201 +1,25 @@
-"""The audit: what a loss does with ε, and what is suspicious about it."""
+"""The probes of the audit: what is asked of a loss, and what its answers say."""
 
 import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from label_smoothing.conventions import BINARY, PADDED, convert_smoothing
-from label_smoothing.targets import check_num_classes, kind
-from label_smoothing.xray import Recovered, recover_target
+from label_smoothing.auditing.conventions import BINARY, PADDED, convert_smoothing
+from label_smoothing.auditing.recovery import Recovered, recover_target
 
 PLAIN = ("uniform", "others", "normalised")
-ROWS = 16  # with more classes than that, not each gets a row
-NEAR = 1e-4  # two numbers are the same; what computes in float32 is nearer than that
-IGNORED = -100  # the usual ignore_index
+ROWS = 16  # of more classes, only so many and those that an argument names get a row
+NEAR = 1e-4  # numbers this close are the same: the error of float32 is smaller
 
 
-@dataclass(frozen=True)
-class Audit:
-    r"""What :func:`audit` finds. Print it, or take the fields.
-
-    Attributes
-    ----------
-    takes : str
-        What the loss is called with. Log-probabilities mean that on logits the loss
-        fails, or has no fixed target.
-    reduction : str or None
-        How it makes its result of the rows.
-    true, other : float or None
-        The target :math:`q'` of the true class and of any other, if these two numbers
-        say it all.
-    torch_smoothing : float or None
-        The ``label_smoothing`` with which PyTorch trains on this target; if there is
-        padding, without its column.
-    needed : dict
-        The same :math:`\varepsilon` in each convention of :func:`convert_smoothing`.
-    argument : str or None
-        The name of the argument that is this :math:`\varepsilon` in one of them.
-    convention : str or None
-        The name of that convention. For two classes ``"uniform"`` is also ``"half"``, and
-        ``"others"`` is ``"swap"``.
-    floor : float or None
-        The least loss, a mean over the rows, in nats.
-    offset : float or None
-        How far the floor is below the entropy :math:`H(q')` of the target: not at all in
-        a cross entropy, all the way in a Kullback-Leibler divergence.
-    padding : tuple of int
-        The classes that get no share of the smoothing.
-    ignored : tuple of int
-        The targets whose rows are ignored.
-    suspicious : tuple of str
-        What may be a mistake, in words.
-    """
-
-    takes: str
-    reduction: str | None = None
-    true: float | None = None
-    other: float | None = None
-    torch_smoothing: float | None = None
-    needed: dict[str, float] = field(default_factory=dict)
-    argument: str | None = None
-    convention: str | None = None
-    floor: float | None = None
-    offset: float | None = None
-    padding: tuple[int, ...] = ()
-    ignored: tuple[int, ...] = ()
-    suspicious: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        lines = [("takes", self.takes)]
-        if self.convention:
-            epsilon = f"{self.argument}={self.needed[self.convention]:.4g}"
-            lines.append(("convention", f"{self.convention}, with {epsilon}"))
-        elif self.needed:
-            needed = (f"{name} {value:.4g}" for name, value in self.needed.items())
-            lines.append(("convention", "one of " + ", ".join(needed)))
-        if self.true is not None:
-            target = f"{self.true:.4g} true class, {self.other:.4g} each other"
-            lines.append(("target", target))
-        if self.torch_smoothing is not None:
-            without = ", without the padding" if self.padding else ""
-            smoothing = f"label_smoothing={self.torch_smoothing:.4g}"
-            lines.append(("in torch", smoothing + without))
-        if self.reduction is not None:
-            lines.append(("reduction", self.reduction))
-        if self.floor is not None:
-            form = "H(q') as in a cross entropy"
-            if self.offset:
-                like = "" if self.floor else " as in a KL divergence"
-                sign = "-" if self.offset > 0 else "+"
-                form = f"H(q') {sign} {abs(self.offset):.4f}{like}"
-            lines.append(("floor", f"{self.floor:.4f} nats, {form}"))
-        if self.padding:
-            lines.append(("padding", f"class {_listed(self.padding)} gets no share"))
-        if self.ignored:
-            lines.append(("ignored", f"rows of class {_listed(self.ignored)}"))
-        for words in self.suspicious or ("nothing found",):
-            lines.append(("suspicious", words))
-        return "\n".join(f"{name:<11} {words}" for name, words in lines)
-
-
-def audit(loss: Callable[..., Any], num_classes: int, /, **arguments: Any) -> Audit:
-    r"""Say what a loss trains on, what it means by ε, and what looks like a mistake.
-
-    The loss is called on drawn logits, with class indices as target or, if it refuses
-    those, with probabilities; it gets logits or, if that gives no fixed target,
-    log-probabilities. Of its code nothing is read.
-
-    Parameters
-    ----------
-    loss : collections.abc.Callable
-        A class, which is built with the arguments and then called with logits and
-        target, or a function, which gets the arguments at each call.
-    num_classes : int
-        The number of classes K, at least two.
-    **arguments
-        What the loss itself needs, by name. The smoothing is looked for among those that
-        are floats between zero and one.
-
-    Returns
-    -------
-    Audit
-        The findings; ``print`` shows them line by line.
-
-    Raises
-    ------
-    TypeError
-        If ``loss`` cannot be called, or if ``num_classes`` is not an int.
-    ValueError
-        If ``num_classes`` is below two.
-    RuntimeError
-        If the loss works in none of these ways: it raises an error, returns no tensor, or
-        cannot be differentiated with respect to the logits. The cause is the first error.
-
-    See Also
-    --------
-    recover_target : the measurement alone.
-
-    Notes
-    -----
-    These are suspicious:
-
-    - a target that depends on the logits, is no distribution, asks for another class
-      as much as for the true one or more, or differs from class to class;
-    - a row that counts negative, and a row of class ``-100`` that counts at all;
-    - a number among the arguments that could be a smoothing, and smooths nothing;
-    - a smoothing below zero or above one that is accepted;
-    - for logits of three or four dimensions a result that is not that of their rows;
-    - in torch.float16 a result that is not finite where in torch.float32 it is.
-
-    Examples
-    --------
-    >>> import torch.nn.functional as F
-    >>> from label_smoothing import audit
-    >>> print(audit(F.cross_entropy, 5, label_smoothing=0.3))
-    takes       logits, class indices
-    convention  uniform, with label_smoothing=0.3
-    target      0.76 true class, 0.06 each other
-    in torch    label_smoothing=0.3
-    reduction   mean
-    floor       0.8838 nats, H(q') as in a cross entropy
-    ignored     rows of class -100
-    suspicious  label_smoothing=-0.3 is taken for no smoothing
-    suspicious  26215 rows of zeros in float16 give inf, in float32 1.609
-    """
-    check_num_classes(num_classes, least=2)
-    if not callable(loss):
-        raise TypeError(f"loss must be a class or a function, got {kind(loss)}")
-    way, classes, found = _recover(loss, num_classes, arguments)
-    suspicious = []
-    padded = torch.cat((classes, torch.tensor([IGNORED])))
-    with contextlib.suppress(Exception):  # refused: there is no such class
-        found_padded = way.recover(padded)
-        if found_padded.scale[-1] == 0:
-            classes, found = padded, found_padded
-        else:
-            suspicious.append(f"rows of class {IGNORED} are not ignored")
-    report: dict[str, Any] = {"takes": str(way)}
-    if found.fixed.all():
-        report |= _about_rows(way, classes, found)
-        report |= _about_target(classes, found, arguments)
-    suspicious += [
-        *_odd_targets(classes, found, report, arguments),
-        *_bad_smoothing(loss, way, classes, report, arguments),
-        *_wrong_shapes(way),
-        *_overflow(way, classes[found.scale != 0]),
-    ]
-    return Audit(**report, suspicious=tuple(suspicious))
-
-
-class _Way(NamedTuple):
-    """A loss, and how it is to be called."""
+class Way(NamedTuple):
+    """A loss, and a way to call it."""
 
     loss: Callable[[Tensor, Tensor], Tensor]
     num_classes: int
@@ -208,16 +32,19 @@ class _Way(NamedTuple):
         return f"{first}, {'probabilities' if self.probabilities else 'class indices'}"
 
     def __call__(self, logits: Tensor, classes: Tensor, dim: int = 1) -> Tensor:
+        """Return the loss of rows of these classes."""
         logits = logits.log_softmax(dim) if self.log_probs else logits
         # Copies, since a loss may work in place.
         return self.loss(logits.clone(), self.target(classes, logits.dtype).clone())
 
     def recover(self, classes: Tensor) -> Recovered:
+        """Recover what the loss trains on in rows of these classes."""
         target = self.target(classes, self.dtype)
         options: Any = {"log_probs": self.log_probs, "dtype": self.dtype}
         return recover_target(self.loss, self.num_classes, target, **options)
 
     def target(self, classes: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return classes in the form that the loss takes."""
         if not self.probabilities:
             return classes
         return F.one_hot(classes, self.num_classes).to(dtype)
@@ -232,9 +59,9 @@ def _build(
     return built
 
 
-def _recover(
+def find_way(
     loss: Callable[..., Any], num_classes: int, arguments: dict[str, Any]
-) -> tuple[_Way, Tensor, Recovered]:
+) -> tuple[Way, Tensor, Recovered]:
     """Call the loss in one way after the other, until one gives fixed targets."""
     spread = torch.linspace(0, num_classes - 1, min(num_classes, ROWS)).long().tolist()
     named = [n for n in arguments.values() if type(n) is int and 0 <= n < num_classes]
@@ -243,12 +70,12 @@ def _recover(
         rows.append(0)  # or N classes could pass for one row of K probabilities
     classes = torch.tensor(rows)
     built = _build(loss, arguments)
-    found: list[tuple[_Way, Recovered]] = []
+    found: list[tuple[Way, Recovered]] = []
     errors: list[Exception] = []
     for probabilities, dtype, log_probs in itertools.product(
         (False, True), (torch.float64, torch.float32), (False, True)
     ):
-        way = _Way(built, num_classes, probabilities, log_probs, dtype)
+        way = Way(built, num_classes, probabilities, log_probs, dtype)
         try:
             found.append((way, way.recover(classes)))
         except (RuntimeError, TypeError, ValueError) as error:
@@ -264,14 +91,14 @@ def _recover(
     return way, classes, recovered
 
 
-def _about_rows(way: _Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
+def describe_rows(way: Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
     """Say how the loss counts its rows, and how low it can get."""
     scale = found.scale
     counted = scale[scale != 0]
     report: dict[str, Any] = {"ignored": tuple(sorted({*classes[scale == 0].tolist()}))}
     if not len(counted):
         return report
-    target = found.target.nan_to_num()  # an ignored row has none, and any will do
+    target = found.target.nan_to_num()  # an ignored row has no target; any will do
     loss = way(target.clamp(min=1e-30).log().to(way.dtype), classes).detach().double()
 
     low, high = counted.aminmax()
@@ -294,7 +121,7 @@ def _about_rows(way: _Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
     return report
 
 
-def _about_target(
+def describe_target(
     classes: Tensor, found: Recovered, arguments: dict[str, Any]
 ) -> dict[str, Any]:
     """Say what the target is, and which smoothing makes it."""
@@ -331,7 +158,7 @@ def _about_target(
         for convention in needed
     ]
     error, argument, convention = min(matches, default=(1, "", ""), key=lambda m: m[0])
-    # With many classes two conventions are nearer to each other than float32 can tell.
+    # With many classes, float32 cannot tell two conventions apart.
     rival = min(
         (e for e, _, c in matches if abs(needed[c] / needed[convention] - 1) >= 1e-9),
         default=1.0,
@@ -342,9 +169,10 @@ def _about_target(
     return report
 
 
-def _odd_targets(
+def odd_targets(
     classes: Tensor, found: Recovered, report: dict[str, Any], arguments: dict[str, Any]
 ) -> Iterator[str]:
+    """Look at the targets that were found, and at how much each row counts."""
     if not found.fixed.all():
         yield "no fixed target or scale: it depends on the logits, or there is no softmax"
         return
@@ -360,7 +188,7 @@ def _odd_targets(
         (lead.abs() <= NEAR, "train as much towards another class"),
     ):
         if rows.any():
-            yield f"rows of class {_listed(sorted({*y[rows].tolist()}))} {words}"
+            yield f"rows of class {listed(sorted({*y[rows].tolist()}))} {words}"
     if not len(y):
         yield "no row counts: the gradient is zero"
     if len(y) and "true" not in report:
@@ -370,9 +198,9 @@ def _odd_targets(
             yield f"{name}={value} smooths nothing"
 
 
-def _bad_smoothing(
+def bad_smoothing(
     loss: Callable[..., Any],
-    way: _Way,
+    way: Way,
     classes: Tensor,
     report: dict[str, Any],
     arguments: dict[str, Any],
@@ -385,7 +213,7 @@ def _bad_smoothing(
     logits = torch.randn(len(classes), way.num_classes, generator=rng, dtype=way.dtype)
 
     def result(smoothing: float) -> Tensor | None:
-        with contextlib.suppress(Exception):  # refused, as it should be
+        with contextlib.suppress(Exception):  # it is refused, as it should be
             built = _build(loss, {**arguments, name: smoothing})
             return way._replace(loss=built)(logits, classes)
         return None
@@ -399,18 +227,18 @@ def _bad_smoothing(
             yield f"{name}={smoothing:.4g} is {done}"
 
 
-def _wrong_shapes(way: _Way) -> Iterator[str]:
+def wrong_shapes(way: Way) -> Iterator[str]:
     """Compare the loss of sequences and images with the loss of their rows."""
     size = way.num_classes
     forms = [((2, 3, size), 2), ((2, size, 3), 1), ((2, size, 3, 4), 1)]
-    if size <= ROWS:  # where all are equal, a wrong dimension fits
+    if size <= ROWS:  # equal sizes, so that a wrong dimension fits
         forms += [((2, size, size), 1), ((2, size, size, size), 1)]
     rng = torch.Generator().manual_seed(0)
     for shape, dim in () if way.probabilities else forms:
         logits = torch.randn(shape, generator=rng, dtype=way.dtype).log_softmax(dim)
         short = shape[:dim] + shape[dim + 1 :]
         classes = torch.randint(size, short, generator=rng)
-        with contextlib.suppress(Exception):  # refused, as it should be
+        with contextlib.suppress(Exception):  # it is refused, as it should be
             result = way.loss(logits.clone(), classes.clone())
             # The classes may be in any dimension that fits.
             flat = [
@@ -425,7 +253,7 @@ def _wrong_shapes(way: _Way) -> Iterator[str]:
                 )
 
 
-def _overflow(way: _Way, classes: Tensor) -> Iterator[str]:
+def overflow(way: Way, classes: Tensor) -> Iterator[str]:
     """Try as many logits as a sum of their losses in float16 cannot hold."""
     rows = 2**17 // way.num_classes + 1
     with contextlib.suppress(Exception):
@@ -456,5 +284,6 @@ def _same(result: Tensor, expected: Tensor) -> bool:
     return torch.allclose(result.flatten(), expected.flatten(), rtol=NEAR)
 
 
-def _listed(classes: Iterable[int]) -> str:
+def listed(classes: Iterable[int]) -> str:
+    """Return classes in words."""
     return ", ".join(map(str, classes))

@@ -1,0 +1,1 @@
+"""What a loss trains on: asked of it, recovered, named and reported."""

@@ -1,0 +1,325 @@
+"""The audit: what it takes for a mistake."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from label_smoothing import audit, loss_floor
+
+from .audited import LastDimension, loss
+
+
+def test_smoothing_that_is_taken_for_none_or_accepted() -> None:
+    def odd(z: Tensor, y: Tensor, epsilon: float, most: float) -> Tensor:
+        if epsilon > most:
+            raise ValueError
+        return loss(z, y, max(epsilon, 0), careful=False)
+
+    def words(function: Callable[..., Any], **arguments: float) -> tuple[str, ...]:
+        found = audit(function, 300, **arguments).suspicious
+        return tuple(words for words in found if "epsilon" in words)
+
+    assert words(odd, epsilon=0.25, most=1) == (
+        "epsilon=-0.25 is taken for no smoothing",
+    )
+    assert words(odd, epsilon=0.25, most=2) == (
+        "epsilon=-0.25 is taken for no smoothing",
+        "epsilon=1.25 is accepted",
+    )
+
+    # Where a smoothing of zero is refused, there is nothing to compare with.
+    def above_zero(z: Tensor, y: Tensor, epsilon: float) -> Tensor:
+        assert epsilon
+        return odd(z, y, epsilon, 1)
+
+    assert words(above_zero, epsilon=0.25) == ("epsilon=-0.25 is accepted",)
+
+
+def test_argument_that_smooths_nothing() -> None:
+    def ignores(
+        z: Tensor, y: Tensor, smoothing: float, alpha: float, bias: float, n: int
+    ) -> Tensor:
+        return loss(z, y)
+
+    report = audit(ignores, 5, smoothing=0.1, alpha=1.0, bias=-0.1, n=0)
+    assert report.suspicious == ("smoothing=0.1 smooths nothing",)
+    assert (report.true, report.other, report.torch_smoothing) == (1, 0, 0)
+    assert report.needed == {}
+    assert audit(ignores, 5, smoothing=0.0, alpha=0.0, bias=0.0, n=0).suspicious == ()
+
+
+def test_sign_that_is_wrong() -> None:
+    report = audit(lambda z, y: -loss(z, y), 5)
+    words = "some rows count negative: the loss moves away from its target"
+    assert report.suspicious == (words,)
+    assert (report.floor, report.offset) == (None, None)
+    assert report.ignored == ()
+    assert report.reduction == "a row counts -0.1667 to -0.1667"
+    report = audit(lambda z, y: -F.cross_entropy(z, y, label_smoothing=0.1), 5)
+    assert report.suspicious == (
+        words,
+        "26215 rows of zeros in float16 give -inf, in float32 -1.609",
+    )
+
+
+@pytest.mark.parametrize(
+    ("smoothing", "words"),
+    [
+        (-0.5, ("the target has a negative probability, -0.1",)),
+        (
+            1.5,
+            (
+                "the target has a negative probability, -0.2",
+                "rows of class 0, 1, 2, 3, 4 train towards another class",
+            ),
+        ),
+    ],
+)
+def test_target_that_is_no_distribution(smoothing: float, words: tuple[str]) -> None:
+    report = audit(lambda z, y: loss(z, y, smoothing, careful=False), 5)
+    assert report.suspicious[: len(words)] == words
+    assert not any("differs" in words for words in report.suspicious)
+    assert report.floor is None
+    assert report.torch_smoothing is None
+    assert report.needed == {}
+    assert report.padding == ()
+
+
+@pytest.mark.parametrize(("smoothing", "said"), [(1.0, True), (0.99, False)])
+def test_target_that_says_nothing(smoothing: float, said: bool) -> None:
+    report = audit(F.cross_entropy, 5, label_smoothing=smoothing)
+    words = "rows of class 0, 1, 2, 3, 4 train as much towards another class"
+    assert (words in report.suspicious) == said
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_target_that_gives_the_true_class_nothing(dtype: torch.dtype) -> None:
+    report = audit(lambda z, y: loss(z.to(dtype), y, 1.0, "others", careful=False), 5)
+    assert report.true == pytest.approx(0, abs=1e-7)
+    assert report.other == pytest.approx(0.25)
+    words = "rows of class 0, 1, 2, 3, 4 train towards another class"
+    assert report.suspicious[0] == words
+    assert not any("differs" in words for words in report.suspicious)
+
+
+def test_little_that_differs_between_classes() -> None:
+    def prior(z: Tensor, y: Tensor) -> Tensor:
+        u = torch.linspace(0.5, 1.5, 1000, dtype=z.dtype) / 1000
+        return 0.99 * F.cross_entropy(z, y) - 0.01 * (z.log_softmax(1) @ u).mean()
+
+    report = audit(prior, 1000)
+    assert report.other is None
+    words = "the target differs between classes, as with weights or a prior"
+    assert words in report.suspicious
+
+
+def test_one_other_class_is_as_much_as_the_true_one() -> None:
+    def mixed(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        log_p = z.log_softmax(1)
+        return -(log_p.gather(1, y[:, None]) + log_p[:, :1]).mean()
+
+    report = audit(mixed, 3)
+    assert (
+        report.suspicious[0] == "rows of class 1, 2 train as much towards another class"
+    )
+
+
+def test_weights_that_turn_the_target() -> None:
+    weight = torch.tensor([1.0, 1, 50])
+    report = audit(F.cross_entropy, 3, weight=weight, label_smoothing=0.3)
+    assert report.suspicious[:2] == (
+        "rows of class 0, 1 train towards another class",
+        "the target differs between classes, as with weights or a prior",
+    )
+    assert (report.true, report.other, report.torch_smoothing) == (None, None, None)
+    assert report.floor > 0
+    assert report.offset == 0
+
+
+def test_target_that_is_uniform_leads_nowhere() -> None:
+    report = audit(F.cross_entropy, 10, label_smoothing=1.0)
+    assert not any("train towards another class" in words for words in report.suspicious)
+    assert (report.torch_smoothing, report.convention) == (None, None)
+    assert report.needed == pytest.approx({"others": 0.9})
+
+
+def test_loss_that_wants_log_probabilities_after_all() -> None:
+    def with_penalty(z: Tensor, y: Tensor) -> Tensor:
+        return loss(z, y) + z.logsumexp(1).square().mean()
+
+    assert audit(with_penalty, 5).takes == "log-probabilities, class indices"
+
+
+@pytest.mark.parametrize(
+    "tilt",
+    [torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]), torch.tensor([0.21, 0.2, 0.2, 0.2, 0.19])],
+)
+def test_prior(tilt: Tensor) -> None:
+    def with_prior(z: Tensor, y: Tensor) -> Tensor:
+        assert z.dim() == 2
+        q = 0.9 * F.one_hot(y, 5) + 0.1 * tilt
+        return -(q * z.log_softmax(1)).sum(1).mean()
+
+    report = audit(with_prior, 5)
+    words = "the target differs between classes, as with weights or a prior"
+    assert report.suspicious == (words,)
+    assert report.reduction == "mean"
+
+
+def test_others_that_differ_where_the_true_class_does_not() -> None:
+    def neighbours(z: Tensor, y: Tensor) -> Tensor:
+        assert z.dim() == 2
+        q = 0.8 * F.one_hot(y, 5) + 0.15 * F.one_hot((y + 1) % 5, 5) + 0.01
+        return -(q * z.log_softmax(1)).sum(1).mean()
+
+    report = audit(neighbours, 5)
+    assert report.true is None
+    assert len(report.suspicious) == 1
+
+
+def test_offset_of_another_size() -> None:
+    report = audit(lambda z, y: loss(z, y, 0.3) - 0.25, 5)
+    assert report.floor == pytest.approx(loss_floor(5, 0.3) - 0.25)
+    assert report.offset == pytest.approx(0.25)
+    assert "floor       0.6338 nats, H(q') - 0.2500\n" in str(report)
+    above = audit(lambda z, y: loss(z, y, 0.3) + 0.25, 5)
+    assert "floor       1.1338 nats, H(q') + 0.2500\n" in str(above)
+
+
+def test_loss_with_classes_in_dimension_one_is_right() -> None:
+    def right(z: Tensor, y: Tensor) -> Tensor:
+        log_p = z.log_softmax(1)
+        return -log_p.gather(1, y.unsqueeze(1)).mean()
+
+    assert audit(right, 5).suspicious == ()
+
+
+def test_loss_with_classes_last_is_right() -> None:
+    def right(z: Tensor, y: Tensor, reduction: str) -> Tensor:
+        rows = -z.log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
+        return rows if reduction == "none" else rows.mean()
+
+    for num_classes in (3, 4, 5):
+        for reduction in ("none", "mean"):
+            assert audit(right, num_classes, reduction=reduction).suspicious == ()
+
+
+def test_loss_with_classes_in_dimension_zero_is_wrong() -> None:
+    def first(z: Tensor, y: Tensor) -> Tensor:
+        if z.dim() == 2:
+            return F.cross_entropy(z, y)
+        return F.cross_entropy(z.movedim(0, -1).reshape(-1, 2), y.flatten())
+
+    words = "logits (2, 2, 3) with target (2, 3) give "
+    assert any(found.startswith(words) for found in audit(first, 2).suspicious)
+
+
+def test_shapes() -> None:
+    def wrong(z: Tensor, y: Tensor) -> Tensor:
+        more = z.dim() - 2
+        return F.cross_entropy(z, y) + more
+
+    shapes = [words.partition(" give ")[0] for words in audit(wrong, 5).suspicious]
+    assert shapes == [
+        "logits (2, 5, 3) with target (2, 3)",
+        "logits (2, 5, 3, 4) with target (2, 3, 4)",
+        "logits (2, 5, 5) with target (2, 5)",
+        "logits (2, 5, 5, 5) with target (2, 5, 5)",
+    ]
+    assert len(audit(wrong, 16).suspicious) == 4
+    assert len(audit(wrong, 17).suspicious) == 2
+
+
+def test_rows_are_those_of_the_classes() -> None:
+    """With two classes the other dimensions are as long, or longer."""
+    seen = []
+
+    def last(z: Tensor, y: Tensor) -> Tensor:
+        if z.dim() > 2:
+            seen.append((z, y))
+        return LastDimension(0.1)(z, y)
+
+    words = audit(last, 2).suspicious[0]
+    z, y = seen[0]
+    rows = F.cross_entropy(z.reshape(-1, 2), y.flatten(), label_smoothing=0.1)
+    assert words == (
+        "logits (2, 3, 2) with target (2, 3) give "
+        f"{last(z, y).item():.4g}, flattened {rows.item():.4g}"
+    )
+
+
+def test_losses_that_are_reduced_in_part() -> None:
+    def by_sequence(z: Tensor, y: Tensor, factor: float) -> Tensor:
+        rows = F.cross_entropy(z, y, reduction="none")
+        return rows if rows.dim() == 1 else factor * rows.flatten(1).sum(1)
+
+    assert audit(by_sequence, 5, factor=1.0).suspicious == ()
+    assert len(audit(by_sequence, 5, factor=2.0).suspicious) == 4
+
+    def by_row(z: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(z, y, reduction="sum" if z.dim() == 2 else "none")
+
+    assert audit(by_row, 5).suspicious == ()
+
+
+def test_rows_whose_losses_change_places() -> None:
+    def turned(z: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(z, y, reduction="none").flip(-1)
+
+    found = audit(lambda z, y: turned(z, y) if z.dim() > 2 else turned(z, y).flip(-1), 5)
+    assert len(found.suspicious) == 4
+
+
+@pytest.mark.parametrize(("num_classes", "rows"), [(2, 65537), (5, 26215), (1000, 132)])
+def test_half_precision(num_classes: int, rows: int) -> None:
+    def overflows(z: Tensor, y: Tensor) -> Tensor:
+        log_p = z.log_softmax(1)
+        own = log_p.gather(1, y[:, None]).float().mean().to(z.dtype)
+        return -(own + 0.1 * log_p.sum() / log_p.numel())
+
+    (words,) = audit(overflows, num_classes).suspicious
+    least = 1.1 * math.log(num_classes)
+    assert words == (f"{rows} rows of zeros in float16 give inf, in float32 {least:.4g}")
+
+
+def test_half_precision_of_log_probabilities() -> None:
+    def overflows(log_p: Tensor, y: Tensor) -> Tensor:
+        own = log_p.gather(1, y[:, None]).float().mean().to(log_p.dtype)
+        return -(own + 0.1 * log_p.sum() / log_p.numel())
+
+    report = audit(overflows, 5)
+    assert report.takes == "log-probabilities, class indices"
+    words = "26215 rows of zeros in float16 give inf, in float32 1.77"
+    assert report.suspicious == (words,)
+
+
+def test_half_precision_that_is_refused_or_overflows_everywhere() -> None:
+    def refuses(z: Tensor, y: Tensor) -> Tensor:
+        assert z.dtype != torch.float16
+        return loss(z, y)
+
+    def always(z: Tensor, y: Tensor) -> Tensor:
+        return loss(z, y) + (torch.inf if len(z) > 1000 else 0)
+
+    assert audit(refuses, 5).suspicious == ()
+    assert audit(always, 5).suspicious == ()
+
+
+def test_loss_that_trains_nothing() -> None:
+    report = audit(lambda z, y: (z * 0).sum(), 5)
+    assert "no row counts: the gradient is zero" in report.suspicious
+
+
+def test_loss_that_writes_into_its_logits_finds_nothing_else() -> None:
+    def loss(z: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
+        result = F.cross_entropy(z.clone(), y, label_smoothing=label_smoothing)
+        z.detach().mul_(0)
+        return result
+
+    expected = audit(F.cross_entropy, 5, label_smoothing=0.3).suspicious
+    assert audit(loss, 5, label_smoothing=0.3).suspicious == expected
