@@ -50,7 +50,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     """Build a site of one page; return its warnings and the folder of the output.
 
     The page is Markdown, or the one code cell of a notebook, with its outputs.
-    Options are extensions besides the usual ones, and settings of the configuration.
+    Options are settings of the configuration. What ran is recorded, if not compared.
     """
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
     # The build points IPython at its own folder: let that not leave the test.
@@ -79,16 +79,13 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
             out,
             source / "_build" / "doctrees",
             builder,
-            confoverrides=options,
+            confoverrides={"record": True} | options,
             status=None,
             warning=warnings,
             freshenv=True,
         )
         app.build()
-        printed = warnings.getvalue()
-        if builder == "doctest":
-            printed += (out / "output.txt").read_text(encoding="utf-8")
-        return printed, out
+        return warnings.getvalue(), out
 
     yield run
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:

@@ -30,7 +30,7 @@ README = "```python\nprint(5)\n```\n\n```text\n5\n```\n"
 
 def prove(build: Build, page: str, **options: object) -> str:
     extra = ["record", "proof"]
-    build(page, "doctest", extra=extra, record=True)
+    build(page, extra=extra)
     return build(page, "proof", extra=extra, **options)[0]
 
 

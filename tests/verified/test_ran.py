@@ -100,7 +100,7 @@ def test_each_number_of_the_script_and_of_its_record_dies(
     guides = script.parents[1] / "guides"
     script.parent.rename(guides)
     page = PAGE.replace("loops/", "guides/")
-    build(page, "doctest", extra=RAN, record=True)
+    build(page, extra=RAN)
     assert build(page, "proof", extra=RAN, proof_of_every_digit=True)[0] == ""
     record = json.loads((tmp_path / "docs" / "measured" / "proof.json").read_text())
     for name, count in record.items():
