@@ -151,7 +151,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": "FileNameSortKey",
-    "image_scrapers": ("presentation.drawings.scraper",),
+    "image_scrapers": ("presentation.drawings.save_figures",),
     "reset_modules": ("matplotlib", "presentation.drawings.reset_torch"),
     "capture_repr": (),
     "backreferences_dir": "auto_examples/backreferences",

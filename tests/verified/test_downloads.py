@@ -18,9 +18,9 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def settle(out: Path) -> None:
-    from presentation.downloads import settle
+    from presentation.downloads import make_reproducible
 
-    settle(SimpleNamespace(outdir=out, builder=SimpleNamespace(format="html")), None)
+    make_reproducible(SimpleNamespace(outdir=out), None)
 
 
 def test_an_archive_does_not_carry_the_time(out: Path) -> None:
@@ -53,9 +53,9 @@ def test_a_slow_cell_prints_in_one_piece(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(out))  # the next line changes it
-    from presentation.drawings import style_notebooks
+    from presentation.drawings import configure_notebooks
 
-    style_notebooks(SimpleNamespace(srcdir=out))
+    configure_notebooks(SimpleNamespace(srcdir=out))
     code = "import time\nprint(1)\ntime.sleep(0.5)\nprint(2)"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     nbclient.execute(notebook)
