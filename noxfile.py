@@ -65,10 +65,11 @@ def build(
     session: nox.Session, root: Path = Path(), *options: str, **env: str | None
 ) -> bool:
     """Build the site under ``root`` from nothing and verify it; say if it passed."""
+    env["PYTHONPATH"] = str((root / "src").resolve())
+    env["CUDA_VISIBLE_DEVICES"] = ""  # its threads would not outlive a fork
     with session.chdir(root):
         for path in BUILT:
             shutil.rmtree(path, ignore_errors=True)
-        env["PYTHONPATH"] = str(Path("src").resolve())
         command = ("sphinx-build", "-M", "html", "docs", "docs/_build", *STRICT)
         try:
             session.run(*command, *options, env=env)
