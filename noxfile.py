@@ -65,19 +65,17 @@ def build(
     session: nox.Session, root: Path = Path(), *options: str, **env: str | None
 ) -> bool:
     """Build the site under ``root`` from nothing and verify it; say if it passed."""
-    passed = True
+    env["PYTHONPATH"] = str((root / "src").resolve())
+    env["CUDA_VISIBLE_DEVICES"] = ""  # its threads would not outlive a fork
     with session.chdir(root):
         for path in BUILT:
             shutil.rmtree(path, ignore_errors=True)
-        env["PYTHONPATH"] = str(Path("src").resolve())
-        for builder in ("html", "doctest"):
-            command = ("sphinx-build", "-M", builder, "docs", "docs/_build", *STRICT)
-            command += options
-            try:
-                session.run(*command, env=env)
-            except nox.command.CommandFailed:
-                passed = False  # go on: one run names all errors
-    return passed
+        command = ("sphinx-build", "-M", "html", "docs", "docs/_build", *STRICT)
+        try:
+            session.run(*command, *options, env=env)
+        except nox.command.CommandFailed:
+            return False
+    return True
 
 
 def copy(root: Path) -> None:
@@ -231,7 +229,7 @@ def prove(session: nox.Session) -> None:
         "docs", "docs/_build/proof",
     )  # fmt: skip
     if whole:
-        confirm(session, json.loads(Path("docs/_build/proof/sample.json").read_text()))
+        confirm(session, json.loads(Path("docs/_build/doctrees/sample.json").read_text()))
 
 
 def confirm(session: nox.Session, sample: list[dict[str, str]]) -> None:

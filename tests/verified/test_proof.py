@@ -106,7 +106,7 @@ def test_the_numbers_are_counted(build: Build) -> None:
 def test_a_sample_is_flipped_in_the_sources(build: Build, tmp_path: Path) -> None:
     _, out = build(PAGE, "proof", proof_whole=10)
     source = (tmp_path / "docs" / "index.md").read_text(encoding="utf-8")
-    sample = json.loads((out / "sample.json").read_text())
+    sample = json.loads((out.parent / "doctrees" / "sample.json").read_text())
     flipped = {
         line
         for flip in sample

@@ -1,61 +1,44 @@
-"""The directive ``explorer``: a custom element, and what stands in its place without it.
+"""The directive ``explorer``: a custom element around the drawing that it replaces.
 
-Its content is a static drawing, the child of the element; a browser that runs scripts
-replaces it. Only a page that has an explorer loads its script.
+Without scripts a browser shows the drawing. Only a page that has an explorer loads its
+script.
 """
 
+import re
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 SCRIPTS = Path(__file__).parents[2] / "_static" / "explorers"
 SHARED = "explorer"
 
 
-class explorer(nodes.General, nodes.Element):  # noqa: N801, docutils names its nodes so
-    pass
-
-
-class ExplorerDirective(SphinxDirective):
+class Explorer(SphinxDirective):
     """``{explorer} mix``, with a drawing as its content."""
 
     required_arguments = 1
     has_content = True
 
-    def run(self):
+    def run(self) -> list[nodes.Node]:
+        """Put the element around the content, if there is a script of its name."""
         known = {path.stem for path in SCRIPTS.glob("*.js")} - {SHARED}
         name = self.arguments[0]
         if name not in known:
             raise self.error(f"explorer: {name!r} is none of {', '.join(sorted(known))}")
         self.assert_has_content()
-        node = explorer("", *self.parse_content_to_nodes(), name=name)
-        self.set_source_info(node)
-        return [node]
+        tags = f'<explore-{name} class="explorer">\n', f"</explore-{name}>\n"
+        start, end = (nodes.raw("", tag, format="html") for tag in tags)
+        return [start, *self.parse_content_to_nodes(), end]
 
 
-def visit(self, node):
-    self.body.append(self.starttag(node, f"explore-{node['name']}", CLASS="explorer"))
-
-
-def depart(self, node):
-    self.body.append(f"</explore-{node['name']}>\n")
-
-
-def add_scripts(app, pagename, templatename, context, doctree):
-    if doctree is None:
-        return
-    names = sorted({node["name"] for node in doctree.findall(explorer)})
-    if not names:
-        return
-    app.add_css_file("explorers.css")
-    for name in (SHARED, *names):
-        # The page is shown once its explorers stand: nothing moves afterwards.
-        app.add_js_file(f"explorers/{name}.js", defer="defer", blocking="render")
-
-
-def setup(app):
-    app.add_node(explorer, html=(visit, depart))
-    app.add_directive("explorer", ExplorerDirective)
-    app.connect("html-page-context", add_scripts)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+def add_scripts(app: Sphinx, page: str, _: str, context: Any, tree: object) -> None:
+    """Load the scripts of the explorers that are on a page."""
+    names = set(re.findall(r"<explore-(\w+)", context.get("body", "")))
+    if names:
+        app.add_css_file("explorers.css")
+        for name in (SHARED, *sorted(names)):
+            # A browser shows the page once its explorers are there: nothing moves later.
+            app.add_js_file(f"explorers/{name}.js", defer="defer", blocking="render")

@@ -287,4 +287,3 @@ def setup(app: Sphinx) -> None:
     """Prepare the snippets of each page, and check the pages once all are read."""
     app.add_transform(EachSnippetAlone)
     app.add_transform(GoesOn)
-    app.connect("env-check-consistency", check)

@@ -292,8 +292,3 @@ def check(app: Sphinx, env: BuildEnvironment) -> None:
     """Check every page."""
     for name in sorted(env.found_docs):
         Page(env, name, env.get_doctree(name)).check()
-
-
-def setup(app: Sphinx) -> None:
-    """Check the pages once all are read."""
-    app.connect("env-check-consistency", check)

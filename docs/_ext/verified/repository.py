@@ -82,8 +82,3 @@ def check(app: Sphinx, env: BuildEnvironment) -> None:
         path = Path(app.srcdir).parent / name
         if path.exists():
             check_readme(path, path.read_text(encoding="utf-8"))
-
-
-def setup(app: Sphinx) -> None:
-    """Check these pages along with those of the site."""
-    app.connect("env-check-consistency", check)

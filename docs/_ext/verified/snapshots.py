@@ -1,27 +1,39 @@
 """What ran on each page, and what it printed and drew, compared with ``record.json``.
 
-Examples, cells and scripts are counted, so that none is lost unseen. What a script or a
-notebook prints is not written by an author, and what a drawing says of itself is not
-either: the record keeps it, so that no digit of it moves unseen.
+Examples, cells and scripts are counted, so that none gets lost. What a script or a
+notebook prints is not written by an author, and what a drawing says about itself is not
+either: the record keeps it, so that no digit of it changes without a warning.
 
-``-D record=1`` writes the record anew.
+``-D record=1`` writes the record again.
 """
 
 import itertools
 import json
+import re
+from doctest import DocTest, Example
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
+import torch
 from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.ext import doctest
 from sphinx.ext.doctest import DocTestBuilder, SphinxDocTestRunner
+from sphinx.util.parallel import ParallelTasks, SerialTasks
+from sphinx.util.typing import ExtensionMetadata
 
+from verified import code, pages, repository
 from verified.code import is_cell, is_gallery_code, is_output
 from verified.pages import is_drawn
-from verified.places import warn, written
+from verified.places import log, warn, written
+
+RECORD = "record.json"
+Ran = dict[str, Any]
 
 
-def captured(tree, name):
+def captured(tree: nodes.document, name: str) -> Ran:
     """Return what ran while the page was read, and what came out."""
     blocks = list(tree.findall(nodes.literal_block))
     outputs = [block.astext() for block in blocks if is_output(block, name)]
@@ -40,25 +52,24 @@ def captured(tree, name):
     return {kind: value for kind, value in found.items() if value}
 
 
-def read(app):
-    path = Path(app.srcdir, "record.json")
+def read(app: Sphinx) -> dict[str, Ran]:
+    """Return the record: by page, what ran and what came out."""
+    path = Path(app.srcdir, RECORD)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def source_of(page):
+def source_of(page: str) -> str:
     """Return the script that a page of the gallery was made of, or the page."""
     script = page.replace("auto_examples/", "examples/") + ".py"
     return page if script == f"{page}.py" else script
 
 
-def compare(page, ran, recorded):
-    """Say where a page differs from its record."""
+def compare(page: str, ran: Ran, recorded: Ran) -> None:
+    """Warn about everything on a page that is not as its record says."""
     for kind in sorted(ran.keys() | recorded):
         new, old = ran.get(kind), recorded.get(kind)
-        if isinstance(new or old, list):
-            pairs = list(itertools.zip_longest(new or [], old or []))
-        else:
-            pairs = [(new, old)]
+        lists = isinstance(new or old, list)
+        pairs = itertools.zip_longest(new or [], old or []) if lists else [(new, old)]
         for now, was in pairs:
             if now != was:
                 warn(
@@ -72,65 +83,86 @@ def compare(page, ran, recorded):
 
 
 class Runner(SphinxDocTestRunner):
-    """Tells the line of a snippet that fails: Sphinx counts it twice."""
+    """Says the line of a snippet that fails: Sphinx adds it to itself."""
 
-    def _failure_header(self, test, example):
+    def _failure_header(self, test: DocTest, example: Example) -> str:
         if len(test.examples) == 1 and example.lineno == test.lineno:
             example.lineno = 0
         return super()._failure_header(test, example)
 
 
 class Recording(DocTestBuilder):
-    """The doctest builder, which also keeps what ran on each page."""
+    """Runs the examples of a page, and keeps what ran."""
 
-    def init(self):
+    def init(self) -> None:
+        """Start without results; the report of Sphinx is no page of the site."""
+        self.outdir = self.doctreedir
         super().init()
-        self.ran = {}
+        self.ran: dict[str, Ran] = {}
 
-    def get_filename_for_node(self, node, docname):
+    def get_filename_for_node(self, node: nodes.Node, docname: str) -> str:
+        """Return the file that an author wrote."""
         place = written(node, "")
-        return (
-            place.rpartition(":")[0]
-            if place
-            else super().get_filename_for_node(node, docname)
-        )
+        if place:
+            return place.rpartition(":")[0]
+        return super().get_filename_for_node(node, docname)
 
-    def get_line_number(self, node):
+    def get_line_number(self, node: nodes.Node) -> int | None:  # type: ignore[override]
+        """Return the line in that file, from 0."""
         place = written(node, node.astext().partition("\n")[0])
-        return (
-            int(place.rpartition(":")[2]) - 1 if place else super().get_line_number(node)
-        )
+        if place:
+            return int(place.rpartition(":")[2]) - 1
+        return super().get_line_number(node)
 
-    def test_group(self, group):
+    def test_group(self, group: doctest.TestGroup) -> bool:
+        """Run one snippet, without the figures of the one before it."""
         plt.close("all")  # or matplotlib warns of too many
         return super().test_group(group)
 
-    def test_doc(self, docname, doctree):
+    def test_doc(self, docname: str, doctree: nodes.document) -> bool:
+        """Run the examples of a page."""
         before = self.total_tries
         success = super().test_doc(docname, doctree)
         examples = self.total_tries - before
-        ran = {"examples": examples} if examples else {}
+        ran: Ran = {"examples": examples} if examples else {}
         self.ran[docname] = ran | captured(doctree, docname)
         return success
 
+    def _warn_out(self, text: str) -> None:
+        place = re.search('File "(.+)", line (.+), in', text)
+        log.warning(text, location=place and ":".join(place.groups()))
 
-def finish(app, error):
-    if error or app.builder.name != "doctest":
-        return
-    ran = {page: found for page, found in sorted(app.builder.ran.items()) if found}
+
+def verify(app: Sphinx) -> None:
+    """Check every page, run its examples, and compare what ran with the record."""
+    for module in (code, pages, repository):
+        module.check(app, app.env)
+    examples = Recording(app, app.env)
+    examples.init()
+    examples.write_documents(app.env.found_docs)
+    examples.finish()
+    ran = {page: found for page, found in sorted(examples.ran.items()) if found}
     if app.config.record:
-        Path(app.srcdir, "record.json").write_text(
-            json.dumps(ran, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(ran, indent=1, ensure_ascii=False)
+        Path(app.srcdir, RECORD).write_text(f"{text}\n", encoding="utf-8")
         return
     recorded = read(app)
     for page in sorted(ran.keys() | recorded):
         compare(page, ran.get(page, {}), recorded.get(page, {}))
 
 
-def setup(app):
+def start(app: Sphinx, env: BuildEnvironment) -> None:
+    """Verify the pages in a second process, while this one writes them."""
+    if app.builder.format == "html":
+        # A fork waits for ever for threads that torch had before it.
+        tasks = ParallelTasks(1) if torch.get_num_threads() == 1 else SerialTasks()
+        tasks.add_task(verify, app)
+        app.connect("build-finished", lambda app, error: tasks.join(), priority=900)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the check of every page, and the setting that renews the record."""
     app.add_config_value("record", False, "")
     doctest.SphinxDocTestRunner = Runner
-    app.add_builder(Recording, override=True)
-    app.connect("build-finished", finish)
+    app.connect("env-check-consistency", start)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
