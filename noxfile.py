@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -27,9 +26,9 @@ nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PINS = Path("constraints.txt")
-# What a build leaves behind. Old output must not survive a change in src/.
 # The programs that measure are modules of docs/measured.
 MEASURED = {"PYTHONPATH": "docs"}
+# What a build leaves behind. Old output must not survive a change in src/.
 BUILT = ("docs/_build", "docs/auto_examples")
 STRICT = ("-W", "--keep-going", "-n", "-T", "-q")
 
@@ -87,22 +86,6 @@ def copy(root: Path) -> None:
         shutil.copy(file, root / file)
 
 
-def differences(one: Path, other: Path) -> Iterator[str]:
-    """Say of each file that is not the same in both folders where it first differs."""
-    files = {p.relative_to(r) for r in (one, other) for p in r.rglob("*") if p.is_file()}
-    for file in sorted(files):
-        if not ((one / file).exists() and (other / file).exists()):
-            yield f"{file}: in one of the builds only"
-            continue
-        contents = [(root / file).read_bytes() for root in (one, other)]
-        if contents[0] != contents[1]:
-            pairs = enumerate(itertools.zip_longest(*contents))
-            same = next(n for n, (a, b) in pairs if a != b)
-            line = contents[0].count(b"\n", 0, same) + 1
-            shown = " or ".join(repr(c[max(same - 40, 0) : same + 40]) for c in contents)
-            yield f"{file}, line {line}: {shown}"
-
-
 def build_alike(session: nox.Session, settings: list[dict[str, str | None]]) -> None:
     """Build the site under each of the settings, in folders of their own, and compare."""
     failures = []
@@ -116,7 +99,9 @@ def build_alike(session: nox.Session, settings: list[dict[str, str | None]]) -> 
             if not build(session, root, **env):
                 failures.append(f"{name}: the site is not verified, see above")
             sites.append(root / "docs" / "_build" / "html")
-            failures += [f"{name}: {d}" for d in differences(sites[0], sites[-1])]
+            differ = ("diff", "-r", "--brief", str(sites[0]), str(sites[-1]))
+            found = subprocess.run(differ, capture_output=True, text=True, check=False)
+            failures += [f"{name}: {line}" for line in found.stdout.splitlines()]
         compared = sum(path.is_file() for path in sites[0].rglob("*"))
     for failure in failures:
         session.warn(failure)
@@ -315,6 +300,23 @@ def elsewhere(session: nox.Session) -> None:
     for env in settings:
         session.run("python", "-c", f"import torch; {ask}", env=env)
     build_alike(session, settings)
+
+
+@nox.session(default=False)
+def pin(session: nox.Session) -> None:
+    """Write constraints.txt: the newest releases of all that is used.
+
+    ``-- torch==2.13.0`` keeps what is named.
+    """
+    groups = nox.project.dependency_groups(PYPROJECT, *PYPROJECT["dependency-groups"])
+    session.install("-e", ".[figures]", *groups, *session.posargs)
+    frozen = session.run(
+        "python", "-m", "pip", "freeze", "--exclude-editable", silent=True
+    )
+    version = session.run("python", "--version", silent=True).strip()
+    head = "# What the numbers on the site were verified with: CPU build of torch"
+    lines = sorted(re.sub(r"\+\w+$", "", frozen, flags=re.M).splitlines(), key=str.lower)
+    PINS.write_text("\n".join([f"{head}, {version}.", *lines, ""]), encoding="utf-8")
 
 
 @nox.session(default=False)
