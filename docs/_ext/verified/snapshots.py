@@ -76,12 +76,13 @@ def compare(page: str, ran: Ran, recorded: Ran) -> None:
 
 
 class Runner(SphinxDocTestRunner):
-    """Says the line of a snippet that fails: Sphinx adds it to itself."""
+    """Says where a snippet fails, without a line of stars, and with its own line."""
 
     def _failure_header(self, test: DocTest, example: Example) -> str:
         if len(test.examples) == 1 and example.lineno == test.lineno:
-            example.lineno = 0
-        return super()._failure_header(test, example)
+            example.lineno = 0  # or Sphinx adds it to itself
+        header: str = super()._failure_header(test, example)  # type: ignore[misc]
+        return header.removeprefix(f"{self.DIVIDER}\n")
 
 
 class Recording(DocTestBuilder):
