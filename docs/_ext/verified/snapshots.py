@@ -31,16 +31,17 @@ RECORD = "record.json"
 Ran = dict[str, Any]
 
 
-def captured(tree: nodes.document, name: str) -> Ran:
+def captured(tree: nodes.Node, name: str) -> Ran:
     """Return what ran while the page was read, and what came out."""
     blocks = list(tree.findall(nodes.literal_block))
     outputs = [block.astext() for block in blocks if is_output(block, name)]
-    light = [n for n in tree.findall(is_drawn) if "only-dark" not in n["classes"]]
+    cells = filter(is_cell, tree.findall(nodes.container))
+    drawn = filter(is_drawn, tree.findall(nodes.image))
     found = {
-        "cells": sum(bool(cell["exec_count"]) for cell in tree.findall(is_cell)),
+        "cells": sum(bool(cell["exec_count"]) for cell in cells),
         "scripts": sum(is_gallery_code(block, name) for block in blocks),
         "outputs": [line for text in outputs for line in text.splitlines()],
-        "drawings": [image["alt"] for image in light],
+        "drawings": [i["alt"] for i in drawn if "only-dark" not in i["classes"]],
     }
     return {kind: value for kind, value in found.items() if value}
 
@@ -113,7 +114,7 @@ class Recording(DocTestBuilder):
         plt.close("all")  # or matplotlib warns of too many
         return super().test_group(group)
 
-    def test_doc(self, docname: str, doctree: nodes.document) -> bool:
+    def test_doc(self, docname: str, doctree: nodes.Node) -> bool:
         """Run the examples of a page."""
         before = self.total_tries
         success = super().test_doc(docname, doctree)
@@ -156,6 +157,6 @@ def start(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the check of every page, and the setting that renews the record."""
     app.add_config_value("record", False, "")
-    doctest.SphinxDocTestRunner = Runner
+    doctest.SphinxDocTestRunner = Runner  # type: ignore[misc]
     app.connect("env-check-consistency", start)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
