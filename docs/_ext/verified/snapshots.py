@@ -20,7 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext import doctest
 from sphinx.ext.doctest import DocTestBuilder, SphinxDocTestRunner
-from sphinx.util.parallel import ParallelTasks, SerialTasks
+from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 from sphinx.util.typing import ExtensionMetadata
 
 from verified import code, pages, repository
@@ -149,7 +149,8 @@ def start(app: Sphinx, env: BuildEnvironment) -> None:
     """Verify the pages in a second process, while this one writes them."""
     if app.builder.format == "html":
         # A fork waits for ever for threads that torch had before it.
-        tasks = ParallelTasks(1) if torch.get_num_threads() == 1 else SerialTasks()
+        can_fork = parallel_available and torch.get_num_threads() == 1
+        tasks = ParallelTasks(1) if can_fork else SerialTasks()
         tasks.add_task(verify, app)
         app.connect("build-finished", lambda app, error: tasks.join(), priority=900)
 
