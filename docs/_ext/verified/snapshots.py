@@ -19,7 +19,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext import doctest
-from sphinx.ext.doctest import DocTestBuilder, SphinxDocTestRunner
 from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 from sphinx.util.typing import ExtensionMetadata
 
@@ -76,7 +75,7 @@ def compare(page: str, ran: Ran, recorded: Ran) -> None:
                 )
 
 
-class Runner(SphinxDocTestRunner):
+class Runner(doctest.SphinxDocTestRunner):
     """Says where a snippet fails, without a line of stars, and with its own line."""
 
     def _failure_header(self, test: DocTest, example: Example) -> str:
@@ -86,7 +85,7 @@ class Runner(SphinxDocTestRunner):
         return header.removeprefix(f"{self.DIVIDER}\n")
 
 
-class Recording(DocTestBuilder):
+class Recording(doctest.DocTestBuilder):
     """Runs the examples of a page, and keeps what ran."""
 
     def init(self) -> None:
@@ -95,27 +94,18 @@ class Recording(DocTestBuilder):
         super().init()
         self.ran: dict[str, Ran] = {}
 
-    def get_filename_for_node(self, node: nodes.Node, docname: str) -> str:
-        """Return the file that an author wrote."""
-        place = written(node, "")
-        if place:
-            return place.rpartition(":")[0]
-        return super().get_filename_for_node(node, docname)
-
-    def get_line_number(self, node: nodes.Node) -> int | None:  # type: ignore[override]
-        """Return the line in that file, from 0."""
-        place = written(node, node.astext().partition("\n")[0])
-        if place:
-            return int(place.rpartition(":")[2]) - 1
-        return super().get_line_number(node)
-
     def test_group(self, group: doctest.TestGroup) -> bool:
         """Run one snippet, without the figures of the one before it."""
         plt.close("all")  # or matplotlib warns of too many
         return super().test_group(group)
 
     def test_doc(self, docname: str, doctree: nodes.Node) -> bool:
-        """Run the examples of a page."""
+        """Run the examples of a page, each with its place in the file of an author."""
+        for node in doctree.findall(doctest._condition_with_doctest):
+            place = written(node, node.astext().partition("\n")[0])
+            if place:
+                node.source, _, line = place.rpartition(":")
+                node.line = int(line)
         before = self.total_tries
         success = super().test_doc(docname, doctree)
         examples = self.total_tries - before
