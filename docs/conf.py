@@ -16,7 +16,8 @@ from sphinx.util.logging import getLogger
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_ext")]
-
+# To look for garbage would take a third of the time of a build.
+gc.disable()
 
 # A warning of Python in code that the site shows, or under it, is an error.
 warnings.filterwarnings(
@@ -173,14 +174,15 @@ class Deprecated(logging.Handler):
             getLogger(__name__).warning(record.getMessage())
 
 
-def leave_garbage(app: Sphinx) -> None:
-    """Free no memory while pages are built: to look for it takes a third of the time."""
-    if app.builder.format == "html":
-        gc.freeze()
-        gc.disable()
+def leave_in_memory(app: Sphinx, *_: object) -> None:
+    """Keep what there is for good; collect garbage only in what is no build of pages."""
+    gc.freeze()
+    if app.builder.format != "html":
+        gc.enable()
 
 
 def setup(app: Sphinx) -> None:
-    """Register what is done before all else."""
+    """Register what is done before and after all else."""
     logging.getLogger("sphinx").addHandler(Deprecated())
-    app.connect("builder-inited", leave_garbage, priority=0)
+    app.connect("builder-inited", leave_in_memory, priority=0)
+    app.connect("build-finished", leave_in_memory, priority=999)

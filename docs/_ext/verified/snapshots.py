@@ -20,8 +20,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext import doctest
-from sphinx.ext.doctest import DocTestBuilder, SphinxDocTestRunner
-from sphinx.util.parallel import ParallelTasks, SerialTasks
+from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 from sphinx.util.typing import ExtensionMetadata
 
 from verified import code, pages, repository
@@ -33,21 +32,17 @@ RECORD = "record.json"
 Ran = dict[str, Any]
 
 
-def captured(tree: nodes.document, name: str) -> Ran:
+def captured(tree: nodes.Node, name: str) -> Ran:
     """Return what ran while the page was read, and what came out."""
     blocks = list(tree.findall(nodes.literal_block))
     outputs = [block.astext() for block in blocks if is_output(block, name)]
-    light = [n for n in tree.findall(is_drawn) if "only-dark" not in n["classes"]]
+    cells = filter(is_cell, tree.findall(nodes.container))
+    drawn = filter(is_drawn, tree.findall(nodes.image))
     found = {
-        "cells": sum(
-            bool(cell["exec_count"])
-            for cell in tree.findall(
-                lambda n: isinstance(n, nodes.Element) and is_cell(n)
-            )
-        ),
+        "cells": sum(bool(cell["exec_count"]) for cell in cells),
         "scripts": sum(is_gallery_code(block, name) for block in blocks),
         "outputs": [line for text in outputs for line in text.splitlines()],
-        "drawings": [image["alt"] for image in light],
+        "drawings": [i["alt"] for i in drawn if "only-dark" not in i["classes"]],
     }
     return {kind: value for kind, value in found.items() if value}
 
@@ -82,16 +77,17 @@ def compare(page: str, ran: Ran, recorded: Ran) -> None:
                 )
 
 
-class Runner(SphinxDocTestRunner):
-    """Says the line of a snippet that fails: Sphinx adds it to itself."""
+class Runner(doctest.SphinxDocTestRunner):
+    """Says where a snippet fails, without a line of stars, and with its own line."""
 
     def _failure_header(self, test: DocTest, example: Example) -> str:
         if len(test.examples) == 1 and example.lineno == test.lineno:
-            example.lineno = 0
-        return super()._failure_header(test, example)
+            example.lineno = 0  # or Sphinx adds it to itself
+        header: str = super()._failure_header(test, example)  # type: ignore[misc]
+        return header.removeprefix(f"{self.DIVIDER}\n")
 
 
-class Recording(DocTestBuilder):
+class Recording(doctest.DocTestBuilder):
     """Runs the examples of a page, and keeps what ran."""
 
     def init(self) -> None:
@@ -100,27 +96,18 @@ class Recording(DocTestBuilder):
         super().init()
         self.ran: dict[str, Ran] = {}
 
-    def get_filename_for_node(self, node: nodes.Node, docname: str) -> str:
-        """Return the file that an author wrote."""
-        place = written(node, "")
-        if place:
-            return place.rpartition(":")[0]
-        return super().get_filename_for_node(node, docname)
-
-    def get_line_number(self, node: nodes.Node) -> int | None:  # type: ignore[override]
-        """Return the line in that file, from 0."""
-        place = written(node, node.astext().partition("\n")[0])
-        if place:
-            return int(place.rpartition(":")[2]) - 1
-        return super().get_line_number(node)
-
     def test_group(self, group: doctest.TestGroup) -> bool:
         """Run one snippet, without the figures of the one before it."""
         plt.close("all")  # or matplotlib warns of too many
         return super().test_group(group)
 
-    def test_doc(self, docname: str, doctree: nodes.document) -> bool:
-        """Run the examples of a page."""
+    def test_doc(self, docname: str, doctree: nodes.Node) -> bool:
+        """Run the examples of a page, each with its place in the file of an author."""
+        for node in doctree.findall(doctest._condition_with_doctest):
+            place = written(node, node.astext().partition("\n")[0])
+            if place:
+                node.source, _, line = place.rpartition(":")
+                node.line = int(line)
         before = self.total_tries
         success = super().test_doc(docname, doctree)
         examples = self.total_tries - before
@@ -155,7 +142,8 @@ def start(app: Sphinx, env: BuildEnvironment) -> None:
     """Verify the pages in a second process, while this one writes them."""
     if app.builder.format == "html":
         # A fork waits for ever for threads that torch had before it.
-        tasks = ParallelTasks(1) if torch.get_num_threads() == 1 else SerialTasks()
+        can_fork = parallel_available and torch.get_num_threads() == 1
+        tasks = ParallelTasks(1) if can_fork else SerialTasks()
         tasks.add_task(verify, app)
         app.connect("build-finished", lambda app, error: tasks.join(), priority=900)
 
@@ -163,6 +151,6 @@ def start(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the check of every page, and the setting that renews the record."""
     app.add_config_value("record", False, "")
-    doctest.SphinxDocTestRunner = Runner
+    doctest.SphinxDocTestRunner = Runner  # type: ignore[misc]
     app.connect("env-check-consistency", start)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
