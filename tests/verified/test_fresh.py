@@ -57,6 +57,18 @@ figure = figures.floor(5, 0.3)
 
 {CODE}
 ''',
+    "examples/plot_2.py": f'''"""
+A script in one block
+=====================
+
+It draws a figure.
+"""
+
+from label_smoothing import figures
+
+figure = figures.floor(5, 0.3)
+{CODE}
+''',
 }
 
 
@@ -83,7 +95,8 @@ def test_a_change_in_src_reaches_every_page(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     html = tmp_path / "docs" / "_build" / "html"
-    printed = [html / "notebook.html", html / "auto_examples" / "plot_1.html"]
+    gallery = html / "auto_examples"
+    printed = [html / "notebook.html", gallery / "plot_1.html", gallery / "plot_2.html"]
 
     built = build_docs(tmp_path, "--record")
     assert built.returncode == 0, built.stdout
@@ -102,6 +115,7 @@ def test_a_change_in_src_reaches_every_page(tmp_path: Path) -> None:
     assert built.returncode != 0
     told = "the page says 0.20, uniform(5)[0] gives tensor(0.1667)"
     assert built.stdout.count(told) == 1
+    assert "\nexamples/plot_1.py:1: WARNING: outputs: the" in built.stdout
     assert built.stdout.count("Got:\n    tensor([0.1667, ") == 1
     for page in printed:
         text = page.read_text(encoding="utf-8")

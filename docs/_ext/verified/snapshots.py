@@ -56,7 +56,7 @@ def read(app: Sphinx) -> dict[str, Ran]:
 def source_of(page: str) -> str:
     """Return the script that a page of the gallery was made of, or the page."""
     script = page.replace("auto_examples/", "examples/") + ".py"
-    return page if script == f"{page}.py" else script
+    return page if script == f"{page}.py" else f"{script}:1"
 
 
 def compare(page: str, ran: Ran, recorded: Ran) -> None:
