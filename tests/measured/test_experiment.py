@@ -1,20 +1,21 @@
-"""The parts of ``nox -s experiment``, on a few rows, and the file that it has written."""
+"""The parts of ``nox -s experiment``, on a few images, and what it has recorded."""
 
 import gzip
-import json
-import math
 import struct
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from measured import results
 from measured.experiment import __main__ as experiment
-from measured.experiment import train
-from measured.experiment.train import DataError, Runs, Setting
+from measured.experiment import figures, train
+from measured.experiment.runs import CODE, Runs, code
+from measured.experiment.settings import SETTINGS
+from measured.experiment.train import DataError, Setting
 
 
 def idx(values: torch.Tensor) -> bytes:
@@ -79,23 +80,17 @@ def test_files_may_be_unpacked(folder: Path) -> None:
         (idx(torch.zeros(2, 3))[:-1], r"should hold \(2, 3\) bytes and holds 5"),
         (idx(torch.zeros(2, 3)) + b"\0", r"should hold \(2, 3\) bytes and holds 7"),
         (idx(torch.zeros(0, 3)), r"holds nothing: its shape is \(0, 3\)"),
+        (b"no gzip", "cannot be unpacked"),
+        (gzip.compress(b"\0" * 99)[:-9], "cannot be unpacked"),
     ],
 )
 def test_a_file_in_another_form_is_refused(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
-    (tmp_path / "images").write_bytes(content)
+    path = tmp_path / ("images.gz" if "unpacked" in words else "images")
+    path.write_bytes(content)
     with pytest.raises(DataError, match=words):
-        train.read_idx(tmp_path / "images")
-
-
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"\0" * 99)[:-9]])
-def test_a_file_that_cannot_be_unpacked_is_refused(
-    tmp_path: Path, content: bytes
-) -> None:
-    (tmp_path / "images.gz").write_bytes(content)
-    with pytest.raises(DataError, match="cannot be unpacked"):
-        train.read_idx(tmp_path / "images.gz")
+        train.read_idx(path)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +155,11 @@ def test_the_commonest_class_has_a_hundred_times_the_images_of_the_rarest() -> N
 z = torch.randn(6, 10, generator=torch.Generator().manual_seed(1))
 y = torch.tensor([0, 3, 3, 9, 1, 0])
 w = torch.linspace(1, 2, 10)
+OTHERS = torch.full((6, 10), 0.1 / 9).scatter(1, y[:, None], 0.9)
+
+
+def smoothed(row: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+    return w[k] * F.cross_entropy(row, k, label_smoothing=0.1)
 
 
 @pytest.mark.parametrize(
@@ -173,25 +173,9 @@ w = torch.linspace(1, 2, 10)
         ),
         (
             Setting(smoothing=0.1, weights="rows"),
-            lambda: (
-                sum(
-                    w[k] * F.cross_entropy(row, k, label_smoothing=0.1)
-                    for row, k in zip(z, y, strict=True)
-                )
-                / w[y].sum()
-            ),
+            lambda: sum(map(smoothed, z, y)) / w[y].sum(),
         ),
-        (
-            Setting(smoothing=0.1, convention="others"),
-            lambda: (
-                -(
-                    torch.full((6, 10), 0.1 / 9).scatter(1, y[:, None], 0.9)
-                    * z.log_softmax(1)
-                )
-                .sum(1)
-                .mean()
-            ),
-        ),
+        (Setting(smoothing=0.1, convention="others"), lambda: F.cross_entropy(z, OTHERS)),
     ],
 )
 def test_the_loss_of_a_setting(
@@ -248,7 +232,7 @@ def test_after_a_kill_only_what_was_not_finished_is_trained(
     assert seen == 2 * train.images_seen(SHORT, runs.data)
 
 
-def test_other_images_are_trained_on_anew(folder: Path, runs: Runs) -> None:
+def test_other_images_have_other_runs(folder: Path, runs: Runs) -> None:
     labels = gzip.compress(idx(torch.arange(100).flip(0) % 10))
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
     other = Runs(runs.folder, train.load(folder, held_out=100))
@@ -257,8 +241,17 @@ def test_other_images_are_trained_on_anew(folder: Path, runs: Runs) -> None:
 
 
 def test_a_run_has_a_name_of_its_own(runs: Runs) -> None:
-    paths = {runs.path(s, n) for s in experiment.SETTINGS.values() for n in range(5)}
-    assert len(paths) == 5 * len(experiment.SETTINGS)
+    paths = {runs.path(setting, n) for setting in SETTINGS.values() for n in range(5)}
+    assert len(paths) == 5 * len(SETTINGS)
+
+
+def test_words_and_types_do_not_change_what_code_does() -> None:
+    plain = "import os\n\ndef f(x=None):\n    return x[0]\n"
+    said = 'def f(x: int | None = None) -> int:\n    """Say."""\n    return x[0]  # so'
+    assert code(plain) == code(said)
+    for changed in ("x[1]", "x[0] or 0", "x"):
+        assert code(plain) != code(plain.replace("x[0]", changed))
+    assert code(plain) != code(plain.replace("=None", ""))
 
 
 def test_a_student_is_given_the_teacher_of_its_seed(runs: Runs) -> None:
@@ -280,14 +273,14 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(50_000, 4, generator=generator)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-    found = experiment.fit_temperature(temperature * logits, labels)
+    found = figures.fit_temperature(temperature * logits, labels)
     assert found == pytest.approx(temperature, rel=0.02)
 
 
 def test_the_risk_is_that_of_the_most_confident() -> None:
     confidence = torch.tensor([0.9, 0.2, 0.8, 0.1])
     right = torch.tensor([True, False, True, False])
-    risks = [float(experiment.risk(confidence, right, c)) for c in (0.25, 0.5, 0.75, 1)]
+    risks = [float(figures.risk(confidence, right, c)) for c in (0.25, 0.5, 0.75, 1)]
     assert risks == pytest.approx([0, 0, 1 / 3, 1 / 2])
 
 
@@ -295,21 +288,19 @@ def test_the_auroc_of_a_logit_does_not_hang_on_its_size(runs: Runs) -> None:
     run = runs.get(SHORT, 0)
     logits = run["test"].double()
     large = run | {"test": logits + 1000}  # where a sigmoid is 1
-    figures = [experiment.measure(SHORT, found, runs.data) for found in (run, large)]
-    assert figures[0] == figures[1]
-    assert "scaled ece" not in figures[0]
-    assert "scaled ece" in experiment.measure(replace(SHORT, noise=0.0), run, runs.data)
+    one, other = (figures.measure(SHORT, found, runs.data) for found in (run, large))
+    assert one == other
+    assert "scaled ece" not in one
+    assert "scaled ece" in figures.measure(replace(SHORT, noise=0.0), run, runs.data)
 
 
 def test_a_calibration_error_by_chance_falls_with_the_rows() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(10_000, 10, generator=generator)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-    by_chance = experiment.error_by_chance(logits)
-    assert by_chance == pytest.approx(
-        experiment.calibration_error(logits, labels), rel=0.5
-    )
-    assert by_chance < experiment.error_by_chance(logits[:100]) / 5
+    by_chance = figures.error_by_chance(logits)
+    assert by_chance == pytest.approx(figures.calibration_error(logits, labels), rel=0.5)
+    assert by_chance < figures.error_by_chance(logits[:100]) / 5
 
 
 def test_what_is_confused_is_said_of_unbalanced_images_only(runs: Runs) -> None:
@@ -318,16 +309,8 @@ def test_what_is_confused_is_said_of_unbalanced_images_only(runs: Runs) -> None:
     logits[:, 9] = 1
     run = {"test": logits, "held out": logits}
     unbalanced = Setting(images="unbalanced")
-    assert experiment.measure(unbalanced, run, runs.data)[name] == 1
-    assert name not in experiment.measure(Setting(), run, runs.data)
-
-
-def test_the_interval_is_that_of_student() -> None:
-    assert experiment.spread([1, 2, 3, 4, 5]) == {
-        "mean": 3,
-        "low": round(3 - 2.7764 * math.sqrt(2.5 / 5), 4),
-        "high": round(3 + 2.7764 * math.sqrt(2.5 / 5), 4),
-    }
+    assert figures.measure(unbalanced, run, runs.data)[name] == 1
+    assert name not in figures.measure(Setting(), run, runs.data)
 
 
 def test_a_run_that_gives_other_figures_is_named(
@@ -335,124 +318,75 @@ def test_a_run_that_gives_other_figures_is_named(
 ) -> None:
     monkeypatch.setattr(experiment, "SETTINGS", {"one": SHORT, "two": SHORT})
     monkeypatch.setattr(experiment, "REPEATED", ("one", "two"))
-    right = experiment.measure(SHORT, runs.get(SHORT, 0), runs.data)
-    figures = {"one": [right], "two": [right | {"nll": right["nll"] + 0.0001}]}
-    assert list(experiment.repeat(runs, figures)) == ["two"]
+    right = figures.measure(SHORT, runs.get(SHORT, 0), runs.data)
+    wrong = right | {"nll": right["nll"] + 0.0001}
+    found = {("one", 0): right, ("two", 0): wrong}
+    assert list(experiment.repeat(runs, found)) == ["two"]
 
 
-# The file.
-
-RECORD = json.loads(experiment.RECORD.read_text(encoding="utf-8"))
+# The record.
 
 
-def test_the_file_is_of_these_settings_and_seeds() -> None:
-    assert list(RECORD["settings"]) == list(experiment.SETTINGS)
-    assert RECORD["seeds"] == list(experiment.SEEDS)
-    assert RECORD["code"] == train.CODE
-    for name, row in RECORD["settings"].items():
-        assert Setting(**row["setting"]) == experiment.SETTINGS[name]
-        assert list(row["difference"]) == list(experiment.AGAINST[name])
+def test_the_record_is_of_these_settings_and_seeds() -> None:
+    assert results.experiment["code"] == CODE
+    assert list(dict.fromkeys(row["name"] for row in results.RUNS)) == list(SETTINGS)
+    for name, setting in SETTINGS.items():
+        found = results.runs(name)
+        assert [row["seed"] for row in found] == list(experiment.SEEDS)
+        for row in found:
+            fields = {key: row.get(key) for key in asdict(setting)}
+            assert fields == asdict(setting)
+            assert row.keys() == found[0].keys()
 
 
-def test_means_intervals_and_differences_follow_from_the_seeds() -> None:
-    seeds = {
-        name: {figure: found["seeds"] for figure, found in row["figures"].items()}
-        for name, row in RECORD["settings"].items()
-    }
-    for images in experiment.GRIDS:
-        plain = seeds[f"{images} 0.0"]
-        seeds[f"{images} scaled"] = {n: plain[f"scaled {n}"] for n in ("nll", "ece")}
-    for name, row in RECORD["settings"].items():
-        for figure in row["figures"].values():
-            assert len(figure["seeds"]) == len(experiment.SEEDS)
-            assert figure == experiment.spread(figure["seeds"]) | {
-                "seeds": figure["seeds"]
-            }
-        for other, difference in row["difference"].items():
-            for figure, found in difference.items():
-                pairs = zip(seeds[name][figure], seeds[other][figure], strict=True)
-                assert found == experiment.spread([one - base for one, base in pairs])
+# What the page "Does it help?" says in words, by the sign of each difference of a figure
+# from that of the setting before the second colon; it is none where the interval has zero
+# in it.
+SIGNS = """\
+accuracy: few 0.0: +few 0.05, +few 0.1, +few 0.2
+accuracy: often 0.0: +often 0.05, +often 0.1, +often 0.2
+accuracy: all 0.0: =all 0.05, +all 0.1
+ece: few 0.0: -few 0.05, +few 0.1
+ece: often 0.0: -often 0.05, =often 0.1, +often 0.2
+ece: all 0.0: +all 0.05, +all 0.1, +all 0.2
+ece, scaled ece: all 0.0: +all 0.05
+ece, scaled ece: often 0.0: +often 0.05
+ece, scaled ece: few 0.0: +few 0.05
+nll: often 0.0: -often 0.05
+nll, scaled nll: often 0.0: +often 0.05
+accuracy: teacher 0.0: +teacher 0.1
+accuracy: student 0.0 at 1.0: +student 0.1 at 1.0
+accuracy: student 0.0 at 4.0: =student 0.1 at 4.0
+accuracy: student: =student 0.0 at 1.0, +student 0.1 at 1.0
+accuracy: student: =student 0.0 at 4.0, =student 0.1 at 4.0
+accuracy: all noise 0.2 0.0: -often noise 0.2 0.0
+accuracy: all noise 0.2 0.0: +often noise 0.2 0.1, +often noise 0.2 0.2
+accuracy: all noise 0.4 0.0: -often noise 0.4 0.0, -often noise 0.4 0.1
+accuracy: all noise 0.4 0.0: -often noise 0.4 0.2, +all noise 0.4 0.2
+accuracy: often noise 0.2 0.0: +often noise 0.2 0.1, +often noise 0.2 0.2
+accuracy: often noise 0.4 0.0: +often noise 0.4 0.1, +often noise 0.4 0.2
+risk: often 0.0: =often 0.05, =often 0.1, =often 0.2
+risk: few 0.0: -few 0.05
+risk: all 0.0: =all 0.1
+risk: often noise 0.4 0.0: -often noise 0.4 0.1
+auroc of probability: often 0.0: -often 0.05, -often 0.1, -often 0.2
+auroc of probability: often noise 0.4 0.0: +often noise 0.4 0.1
+auroc of logit: often 0.0: -often 0.1
+auroc of logit: few 0.0: +few 0.1
+accuracy: unbalanced 0.0: -unbalanced 0.1
+risk: unbalanced 0.0: +unbalanced 0.1
+risk: unbalanced 0.0 rows: -unbalanced 0.1 rows
+accuracy: unbalanced 0.0 rows: +unbalanced 0.1 rows
+accuracy: unbalanced 0.1: -unbalanced 0.1 torch
+accuracy: all 0.1: =all 0.1 others
+ece: all 0.1: +all 0.1 others
+"""
 
 
-def test_the_file_is_what_is_made_of_its_figures() -> None:
-    figures = {
-        name: [
-            {figure: found["seeds"][seed] for figure, found in row["figures"].items()}
-            for seed in experiment.SEEDS
-        ]
-        for name, row in RECORD["settings"].items()
-    }
-    made = json.loads(json.dumps(experiment.summary(figures)))
-    assert made == RECORD["settings"]
-
-
-# What the page "Does it help?" says in words, by the sign of each difference; it is none
-# where the interval has zero in it.
-@pytest.mark.parametrize(
-    ("name", "figure", "against", "sign"),
-    [
-        ("few 0.05", "accuracy", "few 0.0", 1),
-        ("few 0.1", "accuracy", "few 0.0", 1),
-        ("few 0.2", "accuracy", "few 0.0", 1),
-        ("often 0.05", "accuracy", "often 0.0", 1),
-        ("often 0.1", "accuracy", "often 0.0", 1),
-        ("often 0.2", "accuracy", "often 0.0", 1),
-        ("all 0.05", "accuracy", "all 0.0", 0),
-        ("all 0.1", "accuracy", "all 0.0", 1),
-        ("few 0.05", "ece", "few 0.0", -1),
-        ("few 0.1", "ece", "few 0.0", 1),
-        ("often 0.05", "ece", "often 0.0", -1),
-        ("often 0.1", "ece", "often 0.0", 0),
-        ("often 0.2", "ece", "often 0.0", 1),
-        ("all 0.05", "ece", "all 0.0", 1),
-        ("all 0.1", "ece", "all 0.0", 1),
-        ("all 0.2", "ece", "all 0.0", 1),
-        ("all 0.05", "ece", "all scaled", 1),
-        ("often 0.05", "ece", "often scaled", 1),
-        ("few 0.05", "ece", "few scaled", 1),
-        ("often 0.05", "nll", "often 0.0", -1),
-        ("often 0.05", "nll", "often scaled", 1),
-        ("teacher 0.1", "accuracy", "teacher 0.0", 1),
-        ("student 0.1 at 1.0", "accuracy", "student 0.0 at 1.0", 1),
-        ("student 0.1 at 4.0", "accuracy", "student 0.0 at 4.0", 0),
-        ("student 0.0 at 1.0", "accuracy", "student", 0),
-        ("student 0.1 at 1.0", "accuracy", "student", 1),
-        ("student 0.0 at 4.0", "accuracy", "student", 0),
-        ("student 0.1 at 4.0", "accuracy", "student", 0),
-        ("often noise 0.2 0.0", "accuracy", "all noise 0.2 0.0", -1),
-        ("often noise 0.2 0.1", "accuracy", "all noise 0.2 0.0", 1),
-        ("often noise 0.2 0.2", "accuracy", "all noise 0.2 0.0", 1),
-        ("often noise 0.4 0.0", "accuracy", "all noise 0.4 0.0", -1),
-        ("often noise 0.4 0.1", "accuracy", "all noise 0.4 0.0", -1),
-        ("often noise 0.4 0.2", "accuracy", "all noise 0.4 0.0", -1),
-        ("often noise 0.2 0.1", "accuracy", "often noise 0.2 0.0", 1),
-        ("often noise 0.2 0.2", "accuracy", "often noise 0.2 0.0", 1),
-        ("often noise 0.4 0.1", "accuracy", "often noise 0.4 0.0", 1),
-        ("often noise 0.4 0.2", "accuracy", "often noise 0.4 0.0", 1),
-        ("all noise 0.4 0.2", "accuracy", "all noise 0.4 0.0", 1),
-        ("often 0.05", "risk", "often 0.0", 0),
-        ("often 0.1", "risk", "often 0.0", 0),
-        ("often 0.2", "risk", "often 0.0", 0),
-        ("few 0.05", "risk", "few 0.0", -1),
-        ("all 0.1", "risk", "all 0.0", 0),
-        ("often noise 0.4 0.1", "risk", "often noise 0.4 0.0", -1),
-        ("often 0.05", "auroc of probability", "often 0.0", -1),
-        ("often 0.1", "auroc of probability", "often 0.0", -1),
-        ("often 0.2", "auroc of probability", "often 0.0", -1),
-        ("often noise 0.4 0.1", "auroc of probability", "often noise 0.4 0.0", 1),
-        ("often 0.1", "auroc of logit", "often 0.0", -1),
-        ("few 0.1", "auroc of logit", "few 0.0", 1),
-        ("unbalanced 0.1", "accuracy", "unbalanced 0.0", -1),
-        ("unbalanced 0.1", "risk", "unbalanced 0.0", 1),
-        ("unbalanced 0.1 rows", "risk", "unbalanced 0.0 rows", -1),
-        ("unbalanced 0.1 rows", "accuracy", "unbalanced 0.0 rows", 1),
-        ("unbalanced 0.1 torch", "accuracy", "unbalanced 0.1", -1),
-        ("all 0.1 others", "accuracy", "all 0.1", 0),
-        ("all 0.1 others", "ece", "all 0.1", 1),
-    ],
-)
-def test_the_page_says_what_the_intervals_say(
-    name: str, figure: str, against: str, sign: int
-) -> None:
-    found = RECORD["settings"][name]["difference"][against][figure]
-    assert (found["low"] > 0) - (found["high"] < 0) == sign
+@pytest.mark.parametrize("line", SIGNS.splitlines())
+def test_the_page_says_what_the_intervals_say(line: str) -> None:
+    names, base, settings = line.split(": ")
+    figure, _, of_base = names.partition(", ")
+    for sign, *name in settings.split(", "):
+        _, low, high = results.points("".join(name), figure, base, of_base)
+        assert (low > 0) - (high < 0) == {"+": 1, "-": -1, "=": 0}[sign], name

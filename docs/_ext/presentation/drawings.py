@@ -39,7 +39,7 @@ SIZE = re.compile(r'<svg.* width="(?P<width>[\d.]+)pt" height="(?P<height>[\d.]+
 TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 # A drawing is out of date when any of these changes: the figures, and what they call.
 SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
-NAMESPACE = NAMES | {name: getattr(figures, name) for name in figures.__all__}
+FIGURES = {name: getattr(figures, name) for name in figures.__all__}
 
 
 def save(figure, path: Path) -> None:
@@ -80,7 +80,7 @@ def reset_torch(gallery_conf, fname):
 
 @functools.cache
 def draw(expression, path):
-    save(eval(expression, dict(NAMESPACE)), path)
+    save(eval(expression, NAMES | FIGURES), path)
 
 
 class Drawing(SphinxDirective):

@@ -2,11 +2,11 @@
 
 from sphinx.application import Sphinx
 
-from verified import code, pages, proof, repository, snapshots
+from verified import code, names, pages, proof, repository, snapshots
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the roles, the checks, the record and the proof."""
-    for part in (code, pages, repository, snapshots, proof):
+    for part in (names, code, pages, repository, snapshots, proof):
         part.setup(app)
     return {"version": "4", "parallel_read_safe": True, "parallel_write_safe": True}

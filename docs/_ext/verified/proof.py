@@ -52,7 +52,7 @@ MARKDOWN = [
     (re.compile(r"\]\([^)]*\)|\w+://\S+"), NONE),
     (re.compile(r"\{[\w:-]+\}`[^`]*`"), NONE),
     (re.compile(r"^ {4}\S.*$", re.M), DECIMALS),
-    (re.compile(r"^\d+\. |^:+\{grid\}.*$|^:gutter:.*$", re.M), NONE),
+    (re.compile(r"^\d+\. |^:+\{grid\}.*$|^:(?:gutter|header-rows):.*$", re.M), NONE),
     (re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$|(`+)[^`].*?\1", re.S), DECIMALS),
 ]
 REST = [
@@ -192,7 +192,7 @@ def sources(root):
         *(root / name for name in (*READMES, *INCLUDED, "docs/references.bib")),
         *(root / "docs").rglob("*.md"),
         *(root / "docs" / "guides").rglob("*.py"),
-        root / "docs" / "measured" / "frameworks" / "frameworks.json",
+        root / "docs" / "measured" / "frameworks" / "scripts.jsonl",
         *(root / "examples").rglob("*.py"),
         *(root / "examples").rglob("*.rst"),
         *(root / "src").rglob("*.py"),
@@ -344,7 +344,7 @@ class Proof(Recording):
     def page_of(self, path):
         """Return the page that a file is, or else the one that shows it."""
         name = str(path)
-        if name.startswith("docs/") and path.suffix in (".json", ".py"):
+        if name.startswith("docs/") and path.suffix in (".jsonl", ".py"):
             for page, files in sorted(self.env.dependencies.items()):
                 if str(self.root / path) in map(str, files):
                     return page

@@ -1,6 +1,7 @@
 """The data, the network, and a run: what decides the logits, and nothing else.
 
-A run is kept under a name that holds a hash of this file, so a change here trains anew.
+A run is kept under the hash of this code, and the record has it: a change here, other
+than of words and types, means to train again.
 """
 
 import gzip
@@ -9,16 +10,17 @@ import itertools
 import math
 import struct
 import zlib
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from label_smoothing import convert_smoothing
 
-CODE = hashlib.sha256(Path(__file__).read_text("utf-8").encode()).hexdigest()
 CLASSES, HELD_OUT, FEW = 10, 10_000, 5_000
 IMBALANCE = 100  # the commonest class has this many times the images of the rarest
 BATCH, RATE = 256, 6e-3
@@ -58,13 +60,13 @@ class Setting:
 class Data:
     """Images and labels: to train on, to fit a temperature on, to measure on."""
 
-    train: tuple[torch.Tensor, torch.Tensor]
-    held_out: tuple[torch.Tensor, torch.Tensor]
-    test: tuple[torch.Tensor, torch.Tensor]
+    train: tuple[Tensor, Tensor]
+    held_out: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
     digest: str  # of all of them, and of what is held out
 
 
-def read_idx(path):
+def read_idx(path: Path) -> Tensor:
     """Return the tensor of bytes in a file of the IDX format."""
     content = path.read_bytes()
     if path.suffix == ".gz":
@@ -84,7 +86,7 @@ def read_idx(path):
     return torch.frombuffer(bytearray(body), dtype=torch.uint8).reshape(shape)
 
 
-def load(folder, held_out=HELD_OUT):
+def load(folder: str | Path, held_out: int = HELD_OUT) -> Data:
     """Read the data set, and hold out a part of what it has for training."""
     found = []
     for file in FILES:
@@ -103,7 +105,7 @@ def load(folder, held_out=HELD_OUT):
                 f"{folder} has a label {labels.max()}, not 0 to {CLASSES - 1}"
             )
         for values in (images, labels):
-            digest.update(values.numpy())
+            digest.update(values.numpy())  # type: ignore[arg-type]
     images, labels = found[:2]
     if held_out >= len(labels):
         raise DataError(f"{folder} has {len(labels)} images to train on or to hold out")
@@ -111,7 +113,7 @@ def load(folder, held_out=HELD_OUT):
     inner, outer = order[held_out:], order[:held_out]
     mean, std = (f(images[inner] / 255) for f in (torch.mean, torch.std))
 
-    def prepared(images, labels):
+    def prepared(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         x = ((images / 255 - mean) / std)[:, None]
         return x.contiguous(memory_format=torch.channels_last), labels.long()
 
@@ -123,7 +125,7 @@ def load(folder, held_out=HELD_OUT):
     )
 
 
-def choose(images, labels):
+def choose(images: str, labels: Tensor) -> Tensor:
     """Return which of the images to train on."""
     if images == "few":
         return torch.arange(FEW)
@@ -140,29 +142,31 @@ def choose(images, labels):
     )
 
 
-def add_noise(labels, rate, generator):
+def add_noise(labels: Tensor, rate: float, generator: torch.Generator) -> Tensor:
     """Give a share of the labels another class, each of the others as likely."""
     wrong = torch.rand(len(labels), generator=generator) < rate
     shift = torch.randint(1, CLASSES, labels.shape, generator=generator)
     return torch.where(wrong, (labels + shift) % CLASSES, labels)
 
 
-def network(width):
+def network(width: int) -> nn.Module:
     """Return three convolutions, each of which halves the image, and two layers."""
     layers, channels = [], (1, width, 2 * width, 4 * width)
     for before, after in itertools.pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.ReLU()]
     layers += [nn.Flatten(), nn.Linear(64 * width, 128), nn.ReLU()]
     model = nn.Sequential(*layers, nn.Linear(128, CLASSES))
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last)  # type: ignore
 
 
-def loss_of(setting, weight):
+def loss_of(
+    setting: Setting, weight: Tensor | None
+) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the loss of a setting: of logits and what they are to learn."""
     if setting.teacher is not None:
         t = setting.temperature
 
-        def distil(z, v):
+        def distil(z: Tensor, v: Tensor) -> Tensor:
             q = (v / t).softmax(1)
             return t**2 * F.kl_div((z / t).log_softmax(1), q, reduction="batchmean")
 
@@ -172,16 +176,22 @@ def loss_of(setting, weight):
     )
     if setting.weights == "rows":
 
-        def weigh_rows(z, y):
+        def weigh_rows(z: Tensor, y: Tensor) -> Tensor:
             rows = F.cross_entropy(z, y, reduction="none", label_smoothing=smoothing)
-            return (weight[y] * rows).sum() / weight[y].sum()
+            return (weight[y] * rows).sum() / weight[y].sum()  # type: ignore[index]
 
         return weigh_rows
     weight = weight if setting.weights == "torch" else None
     return lambda z, y: F.cross_entropy(z, y, weight, label_smoothing=smoothing)
 
 
-def train(setting, seed, data, teacher=None, progress=lambda images: None):
+def train(
+    setting: Setting,
+    seed: int,
+    data: Data,
+    teacher: nn.Module | None = None,
+    progress: Callable[[int], object] = lambda images: None,
+) -> dict[str, Any]:
     """Train a network, and return its state and its logits."""
     torch.manual_seed(seed)
     model = network(setting.width)
@@ -212,44 +222,16 @@ def train(setting, seed, data, teacher=None, progress=lambda images: None):
 
 
 @torch.no_grad()
-def logits_of(model, x):
+def logits_of(model: nn.Module, x: Tensor) -> Tensor:
+    """Return the logits of a network, in parts that fit in memory."""
     return torch.cat([model(part) for part in x.split(1000)])
 
 
-def images_seen(setting, data):
+def images_seen(setting: Setting, data: Data) -> int:
     """Return how many images a run trains on, each as often as it is seen."""
     return EPOCHS[setting.images] * len(choose(setting.images, data.train[1]))
 
 
-def teacher_of(setting):
+def teacher_of(setting: Setting) -> Setting:
     """Return how the teacher of a student is trained."""
-    return Setting(setting.teacher, images=setting.images, width=TEACHER)
-
-
-class Runs:
-    """Runs that are trained once, and kept in a folder."""
-
-    def __init__(self, folder, data, progress=lambda images: None):
-        self.folder, self.data, self.progress = folder, data, progress
-
-    def path(self, setting, seed):
-        what = repr((asdict(setting), seed, torch.__version__, self.data.digest, CODE))
-        return self.folder / f"{hashlib.sha256(what.encode()).hexdigest()[:20]}.pt"
-
-    def train(self, setting, seed):
-        teacher = None
-        if setting.teacher is not None:
-            taught = self.get(teacher_of(setting), seed)
-            teacher = network(TEACHER)
-            teacher.load_state_dict(taught["state"])
-        return train(setting, seed, self.data, teacher, self.progress)
-
-    def get(self, setting, seed):
-        path = self.path(setting, seed)
-        if not path.exists():
-            found = self.train(setting, seed)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # A run that is killed while it writes must not pass for one that has ended.
-            torch.save(found, unfinished := path.with_suffix(".part"))
-            unfinished.replace(path)
-        return torch.load(path)
+    return Setting(setting.teacher, images=setting.images, width=TEACHER)  # type: ignore
