@@ -111,14 +111,11 @@ def test_every_requirement_has_a_version() -> None:
 # What is asked of a loss.
 
 
-@pytest.mark.parametrize(
-    ("convention", "classes"),
-    [
-        *((c, k) for c in ("uniform", "others", PADDED, "normalised") for k in (5, 10)),
-        ("half", 2),
-        ("swap", 2),
-    ],
-)
+MANY = ("uniform", "others", PADDED, "normalised")
+EACH = [*((name, k) for name in MANY for k in (5, 10)), ("half", 2), ("swap", 2)]
+
+
+@pytest.mark.parametrize(("convention", "classes"), EACH)
 def test_a_convention_gets_its_name(convention: str, classes: int) -> None:
     z, y = torch.zeros(1, classes, dtype=torch.float64), torch.tensor([1])
     q = probabilities(z, y, 0.1, convention)[0].tolist()
@@ -164,39 +161,33 @@ def test_the_form_is_told_by_the_value() -> None:
 def of_rows(weigh: Callable[..., Tensor]) -> Callable[..., Any]:
     """Return a loss whose weights do what is given to the rows."""
 
-    def make(smoothing: float, **options: Any) -> Callable[..., Tensor]:
-        w = options.pop("weight", torch.ones(5, dtype=torch.float64))
+    def loss(e: float, w: Tensor, z: Tensor, y: Tensor) -> Tensor:
+        q = probabilities(z, y, e, "uniform")
+        each, hard = (F.cross_entropy(z, t, reduction="none") for t in (q, y))
+        return weigh(w, y, q, each, hard).mean()
 
-        def loss(z: Tensor, y: Tensor) -> Tensor:
-            q = probabilities(z, y, smoothing, "uniform")
-            each, hard = (F.cross_entropy(z, t, reduction="none") for t in (q, y))
-            return weigh(w, y, q, each, hard).mean()
-
-        return loss
-
-    return make
+    ones = torch.ones(5, dtype=torch.float64)
+    return lambda e, weight=ones, **options: partial(loss, e, weight)
 
 
-@pytest.mark.parametrize(
-    ("make", "answer"),
-    [
-        (torch_like, "bend the target"),
-        (of_rows(lambda w, y, q, each, hard: w[y] * each), "scale the row"),
-        (
-            of_rows(lambda w, y, q, each, hard: (w * q).sum(1) * each),
-            "scale the row by their mean under q'",
-        ),
-        (
-            of_rows(lambda w, y, q, each, hard: each + 0.9 * (w[y] - 1) * hard),
-            "weigh the true class alone",
-        ),
-        (of_rows(lambda w, y, q, each, hard: each), "do nothing"),
-        (of_rows(lambda w, y, q, each, hard: each + w.sum() * hard), "other"),
-        (lambda smoothing: cross_entropy, "no argument"),
-    ],
-)
-def test_what_weights_do(make: Callable[..., Any], answer: str) -> None:
-    assert questions.of_weights(make) == answer
+WEIGHTS: dict[str, Callable[..., Any]] = {
+    "bend the target": torch_like,
+    "scale the row": of_rows(lambda w, y, q, each, hard: w[y] * each),
+    "scale the row by their mean under q'": of_rows(
+        lambda w, y, q, each, hard: (w * q).sum(1) * each
+    ),
+    "weigh the true class alone": of_rows(
+        lambda w, y, q, each, hard: each + 0.9 * (w[y] - 1) * hard
+    ),
+    "do nothing": of_rows(lambda w, y, q, each, hard: each),
+    "other": of_rows(lambda w, y, q, each, hard: each + w.sum() * hard),
+    "no argument": lambda smoothing: cross_entropy,
+}
+
+
+@pytest.mark.parametrize("answer", WEIGHTS)
+def test_what_weights_do(answer: str) -> None:
+    assert questions.of_weights(WEIGHTS[answer]) == answer
 
 
 def refuse_a_sum(smoothing: float, reduction: str = "mean", **options: Any) -> Any:
@@ -214,26 +205,25 @@ def half_pulled(z: Tensor, y: Tensor) -> Tensor:
     return cross_entropy(z, y) + (F.cross_entropy(z, q, reduction="none") * (y < 0)).sum()
 
 
-@pytest.mark.parametrize(
-    ("loss", "answer"),
-    [
-        (cross_entropy, "ignored"),
-        (  # left out of the loss, and not out of its mean
-            lambda z, y: cross_entropy(z, y, reduction="none").mean(),
-            "ignored, yet counted in the mean",
-        ),
-        (  # the hard term alone is left out
-            lambda z, y: (
-                0.9 * F.nll_loss(z.log_softmax(1), y) - 0.1 * z.log_softmax(1).mean()
-            ),
-            "trained towards u",
-        ),
-        (lambda z, y: cross_entropy(z, y.clamp(min=0)), "taken for class 0"),
-        (half_pulled, "trained"),
-    ],
-)
-def test_what_becomes_of_a_row_to_ignore(loss: Any, answer: str) -> None:
-    assert questions.ignored(loss) == answer
+def without_hard_term(z: Tensor, y: Tensor) -> Tensor:
+    log_p = z.log_softmax(1)
+    return 0.9 * F.nll_loss(log_p, y) - 0.1 * log_p.mean()
+
+
+IGNORED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "ignored": cross_entropy,
+    "ignored, yet counted in the mean": lambda z, y: cross_entropy(
+        z, y, reduction="none"
+    ).mean(),
+    "trained towards u": without_hard_term,
+    "taken for class 0": lambda z, y: cross_entropy(z, y.clamp(min=0)),
+    "trained": half_pulled,
+}
+
+
+@pytest.mark.parametrize("answer", IGNORED)
+def test_what_becomes_of_a_row_to_ignore(answer: str) -> None:
+    assert questions.ignored(IGNORED[answer]) == answer
 
 
 def on_last(z: Tensor, y: Tensor, **options: Any) -> Tensor:

@@ -29,22 +29,20 @@ from measured import rows
 
 Runs = dict[str, Callable[[], object]]  # what is to be timed, by its name
 SMOOTHING = 0.1
+THREADS = len(os.sched_getaffinity(0))
 LARGE = (2048, 32000)
 HEAD = (2048, 512, 32000)  # rows, features, classes
 SOME = ("floor", "ours", "torch")
-SIZES = [(256, 1000), (1024, 1000), (128, 32000), LARGE, (1024, 128256)]
-# Of each group the shapes, the turns, and what is timed, if not all.
-USED: dict[str, tuple[Sequence[tuple[int, ...]], int, Sequence[str]]] = {
-    "sizes": (SIZES, 5, ())
+SHAPES: dict[str, Sequence[tuple[int, ...]]] = {
+    "sizes": [(256, 1000), (1024, 1000), (128, 32000), LARGE, (1024, 128256)],
+    "small": [(3, 5), (32, 10), (256, 10)],
+    "images": [(8, 21, 256, 256), (64, 1000, 14, 14)],
+    "weighted": [(128, 32000), LARGE],
+    "rows": [(2**n, 1000) for n in range(5, 14)],
+    "classes": [(256, 2**n) for n in range(6, 16)],
+    "head": [HEAD],
 }
-NEW = USED | {
-    "small": (((3, 5), (32, 10), (256, 10)), 21, ()),
-    "images": (((8, 21, 256, 256), (64, 1000, 14, 14)), 5, ()),
-    "weighted": (((128, 32000), LARGE), 5, ()),
-    "rows": ([(2**n, 1000) for n in range(5, 14)], 5, SOME),
-    "classes": ([(256, 2**n) for n in range(6, 16)], 5, SOME),
-    "head": ([HEAD], 3, ()),
-}
+TURNS = {"small": 21, "head": 3}  # of the others five
 PEAKS = {"loss": ("ours", "compiled", "hard", "torch"), "head": ("linear", *SOME[1:])}
 # glibc hands memory from this many bytes on back to the system when it is freed.
 MEMORY = {
@@ -116,10 +114,10 @@ def head(count: int, features: int, num_classes: int) -> tuple[Tensor, Runs]:
 
 def seconds(runs: Runs, turns: int) -> dict[str, list[float]]:
     """Return how long each contestant takes, in each of the turns."""
-    timers, numbers = {}, {}
-    for name, run in runs.items():
-        timers[name] = Timer("run()", globals={"run": run}, num_threads=threads())
-        numbers[name] = max(1, int(0.03 / timers[name].timeit(1).mean))
+    timers = {
+        n: Timer("f()", globals={"f": f}, num_threads=THREADS) for n, f in runs.items()
+    }
+    numbers = {n: max(1, int(0.03 / timer.timeit(1).mean)) for n, timer in timers.items()}
     found: dict[str, list[float]] = {name: [] for name in timers}
     for _ in range(turns):
         for name, timer in timers.items():
@@ -127,25 +125,21 @@ def seconds(runs: Runs, turns: int) -> dict[str, list[float]]:
     return found
 
 
-def threads() -> int:
-    """Return how many threads may run at once."""
-    return len(os.sched_getaffinity(0))
-
-
 def times(memory: str) -> Iterator[rows.Row]:
     """Time each group; only the sizes where memory is used again."""
-    for group, (shapes, turns, names) in (NEW if memory == "new" else USED).items():
-        for shape in shapes:
+    for group in SHAPES if memory == "new" else ("sizes",):
+        for shape in SHAPES[group]:
             print(memory, shape, file=sys.stderr)
             weighted = group == "weighted"
             _, runs = head(*shape) if group == "head" else contestants(shape, weighted)
+            if group in ("rows", "classes"):
+                runs = {name: runs[name] for name in SOME}
             of = {"memory": memory, "group": group, "shape": " x ".join(map(str, shape))}
-            runs = {name: runs[name] for name in names or runs}
-            for name, spent in seconds(runs, turns).items():
+            for name, spent in seconds(runs, TURNS.get(group, 5)).items():
                 ends = (statistics.median(spent), min(spent), max(spent))
-                rounded = (float(f"{end:.4g}") for end in ends)
-                columns = zip(("median", "least", "most"), rounded, strict=True)
-                yield {**of, "name": name, **dict(columns)}
+                median, least, most = (float(f"{end:.4g}") for end in ends)
+                spread = {"median": median, "least": least, "most": most}
+                yield {**of, "name": name, **spread}
 
 
 def peak(of: str, name: str) -> float:
@@ -157,18 +151,17 @@ def peak(of: str, name: str) -> float:
         (weight, runs), numel = head(*HEAD), HEAD[0] * HEAD[2]
     else:
         (weight, runs), numel = contestants(LARGE), math.prod(LARGE)
+
+    def memory(mark: str) -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(re.findall(rf"{mark}:\s+(\d+) kB", status)[0])
+
     runs[name]()  # compiles, and loads what is loaded once
     weight.grad = None
     Path("/proc/self/clear_refs").write_text("5")
-    before = kilobytes("VmRSS")
+    before = memory("VmRSS")
     runs[name]()
-    return round(1024 * (kilobytes("VmHWM") - before) / (4 * numel), 3)
-
-
-def kilobytes(name: str) -> int:
-    """Return what Linux says of the memory of this process."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.findall(rf"{name}:\s+(\d+) kB", status)[0])
+    return round(1024 * (memory("VmHWM") - before) / (4 * numel), 3)
 
 
 def ask(env: Mapping[str, str], *what: str) -> Any:
@@ -187,9 +180,9 @@ def main() -> None:
         for of, names in PEAKS.items()
         for name in names
     ]
-    facts = {"threads": threads(), "smoothing": SMOOTHING}
     machine = {"processor": rows.processor(), "torch": torch.__version__}
-    rows.write(Path(__file__).with_name("peaks.csv"), peaks, machine | facts)
+    facts = {"threads": THREADS, "smoothing": SMOOTHING}
+    rows.write(Path(__file__).with_name("peaks.csv"), peaks, {**machine, **facts})
 
 
 if __name__ == "__main__":

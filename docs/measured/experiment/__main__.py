@@ -9,7 +9,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -73,7 +72,7 @@ def main(folder: str) -> None:
     settings = SETTINGS.values()
     seen = {row.images: images_seen(row, data) // EPOCHS[row.images] for row in settings}
     found = [
-        {"name": name, "seed": seed, **asdict(setting), **figures[name, seed]}
+        {"name": name, "seed": seed, **setting._asdict(), **figures[name, seed]}
         for name, setting in SETTINGS.items()
         for seed in SEEDS
     ]

@@ -11,7 +11,6 @@ A row that is not as in the file is an error; ``--record`` writes the files.
 import importlib
 import json
 import os
-import re
 import subprocess
 import sys
 import tarfile
@@ -38,21 +37,21 @@ PINS = HERE / "libraries.txt"
 Wheels = Mapping[str, "Future[Path]"]
 
 
+def execute(*command: str, **options: Any) -> str:
+    """Run a command, and return what it prints."""
+    ran = subprocess.run(command, capture_output=True, text=True, **options)
+    if ran.returncode:
+        said = ran.stderr.strip() or f"exit status {ran.returncode}"
+        raise RowError(said.splitlines()[-1])
+    return str(ran.stdout)
+
+
 def download(name: str, wheels: Path, options: Sequence[str] = ()) -> Path:
     """Fetch a package, and return its path."""
-    folder = wheels / name
     pip = (sys.executable, "-m", "pip", "download", "--no-deps", "-q", *options)
-    command = (*pip, "-c", str(PINS), "-d", str(folder), name)
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        raise RowError(last_line(ran))
-    (path,) = folder.iterdir()
+    execute(*pip, "-c", str(PINS), "-d", str(wheels / name), name)
+    (path,) = (wheels / name).iterdir()
     return path
-
-
-def last_line(ran: "subprocess.CompletedProcess[str]") -> str:
-    """Return the end of what a process says of its error."""
-    return (ran.stderr.strip() or f"exit status {ran.returncode}").splitlines()[-1]
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -68,17 +67,16 @@ def unpack(path: Path, folder: Path) -> None:
 
 def load(library: Library) -> Any:
     """Import what is at the path of a library."""
-    stubs = [
-        (*name.rpartition(".")[::2], STAND_INS[kind])
-        for kind, names in library.stubs.items()
-        for name in names
-    ]
+    kinds = library.stubs.items()
+    stubs = {path: STAND_INS[kind] for kind, paths in kinds for path in paths}
+    for path in (*stubs, *([] if library.whole else [library.path])):
+        parts = path.split(".")
+        for n in range(1, len(parts) - 1):
+            put(".".join(parts[:n]))
+    for path, stand_in in stubs.items():
+        module, _, name = path.rpartition(".")
+        setattr(put(module), name, stand_in)
     module, _, name = library.path.rpartition(".")
-    for inner in (*(stub for stub, *_ in stubs), *([] if library.whole else [module])):
-        for end in re.finditer(r"\.", inner):
-            put(inner[: end.start()])
-    for stub, inner, stand_in in stubs:
-        setattr(put(stub), inner, stand_in)
     return getattr(importlib.import_module(module), name)
 
 
@@ -98,49 +96,37 @@ def run(library: Library, wheels: Wheels) -> rows.Row:
         with TemporaryDirectory() as folder:
             for name in library.downloads:
                 unpack(wheels[name].result(), Path(folder))
-            command = (sys.executable, "-m", "measured.rosetta", library.name)
             found = os.pathsep.join([folder, str(HERE.parents[1])])
             env = os.environ | library.env | {"PYTHONPATH": found}
-            ran = subprocess.run(
-                command, env=env, capture_output=True, text=True, check=False, timeout=600
-            )
-        if ran.returncode:
-            raise RowError(last_line(ran))
-        return {**row, **json.loads(ran.stdout.splitlines()[-1])}
+            command = (sys.executable, "-m", "measured.rosetta", library.name)
+            printed = execute(*command, env=env, timeout=600)
+        return {**row, **json.loads(printed.splitlines()[-1])}
     except Exception as error:  # of one library, not of all
         return row | {"error": str(error) or type(error).__name__}
 
 
+def row_of_file(name: str, path: Path) -> rows.Row:
+    """Return the row of what was downloaded under a name."""
+    digest = sha256(path.read_bytes()).hexdigest()
+    return {"name": name, "file": path.name, "sha256": digest}
+
+
 def everything() -> tuple[list[rows.Row], list[rows.Row]]:
     """Return the rows of all libraries, and of the files that they came in."""
-    asked = {
-        name: library.pip if name == library.package else ()
-        for library in LIBRARIES.values()
-        for name in library.downloads
-    }
+    listed, losses = LIBRARIES.values(), []
+    names = dict.fromkeys(name for library in listed for name in library.downloads)
+    options = {library.package: library.pip for library in listed}
     with TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         wheels = {
-            name: pool.submit(download, name, Path(folder), options)
-            for name, options in asked.items()
+            name: pool.submit(download, name, Path(folder), options.get(name, ()))
+            for name in names
         }
-        losses = []
-        for row in pool.map(lambda library: run(library, wheels), LIBRARIES.values()):
+        for row in pool.map(lambda library: run(library, wheels), listed):
             shown = row.get("targets", row.get("error"))
             print(f"{row['name']:34} {convention(row) or '':24} {shown}", flush=True)
             losses.append(row)
-        there = {
-            name: wheel.result()
-            for name, wheel in wheels.items()
-            if not wheel.exception()
-        }
-        return losses, [
-            {
-                "name": name,
-                "file": path.name,
-                "sha256": sha256(path.read_bytes()).hexdigest(),
-            }
-            for name, path in there.items()
-        ]
+        came = [name for name, wheel in wheels.items() if not wheel.exception()]
+        return losses, [row_of_file(name, wheels[name].result()) for name in came]
 
 
 def main(record: bool) -> None:
