@@ -13,12 +13,14 @@ from typing import Any
 from scipy.special import stdtrit
 
 from measured import rows
+from measured.experiment.settings import NOISE
+from measured.experiment.train import STUDENT, TEACHER, USUAL
 from measured.rosetta.losses import LIBRARIES, convention
 
 __all__ = [
-    "LEVEL", "bench", "by_smoothing", "eps", "experiment", "libraries_run", "lighthouse",
-    "mean_of", "of_settings", "oldest", "one_pass", "peaks", "points", "rosetta",
-    "scores", "seeds", "setting", "share", "timed",
+    "LEVEL", "NOISE", "STUDENT", "TEACHER", "USUAL", "bench", "by_smoothing", "eps",
+    "experiment", "libraries_run", "lighthouse", "mean_of", "of_settings", "oldest",
+    "one_pass", "peaks", "points", "rosetta", "scores", "seeds", "share", "timed",
 ]  # fmt: skip
 
 HERE = Path(__file__).parent
@@ -35,9 +37,8 @@ lighthouse = {row["page"]: row for row in rows.read(HERE / "lighthouse" / "pages
 # The package has the function under the name of this module.
 one_pass = importlib.import_module("label_smoothing.cross_entropy")
 
-PROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text("utf-8"))[
-    "project"
-]
+PYPROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text("utf-8"))
+PROJECT = PYPROJECT["project"]
 ASKED = {"python": PROJECT["requires-python"], "torch": PROJECT["dependencies"][0]}
 # The oldest releases that the package allows.
 oldest = {name: float(asked.rpartition(">=")[2]) for name, asked in ASKED.items()}
@@ -75,14 +76,9 @@ def runs(name: str) -> list[rows.Row]:
 seeds = len(runs(RUNS[0]["name"]))
 
 
-def setting(name: str) -> rows.Row:
-    """Return how the networks of a setting are trained."""
-    return runs(name)[0]
-
-
 def eps(name: str) -> float:
     """Return the smoothing of a setting."""
-    return float(setting(name)["smoothing"])
+    return float(runs(name)[0]["smoothing"])
 
 
 def spread(values: list[float]) -> dict[str, float]:

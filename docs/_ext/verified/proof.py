@@ -49,7 +49,7 @@ CODE = {"testcode", "testoutput", "doctest", "code-cell", "python", "text", "mar
 MARKDOWN = [
     (re.compile(rf"\{{(?:{TIE})\}}`[^`]*`"), ALL),
     (re.compile(r"\[[^\]]*(?=\]\(\w+://)"), ALL),
-    (re.compile(r"\]\([^)]*\)|\w+://\S+"), NONE),
+    (re.compile(r"\]\([^)]*\)|^\[[^\]]+\]: .*$|\w+://\S+", re.M), NONE),
     (re.compile(r"\{[\w:-]+\}`[^`]*`"), NONE),
     (re.compile(r"^ {4}\S.*$", re.M), DECIMALS),
     (re.compile(r"^\d+\. |^:+\{grid\}.*$|^:(?:gutter|header-rows):.*$", re.M), NONE),

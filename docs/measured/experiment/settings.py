@@ -2,7 +2,7 @@
 
 from measured.experiment.train import STUDENT, TEACHER, Setting
 
-SOME = (0.0, 0.1)
+SOME, NOISE = (0.0, 0.1), (0.2, 0.4)
 SETTINGS = {
     **{
         f"{images} {e}": Setting(e, images=images)
@@ -27,7 +27,7 @@ SETTINGS = {
     **{
         f"{images} noise {noise} {e}": Setting(e, images=images, noise=noise)
         for images in ("all", "often")
-        for noise in (0.2, 0.4)
+        for noise in NOISE
         for e in (*SOME, 0.2)
     },
 }
