@@ -9,6 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ def read(path: Path) -> list[Row]:
 
 
 def value(cell: str) -> Any:
-    """Return the number that a cell says, or else its text."""
-    try:
-        return json.loads(cell)
-    except json.JSONDecodeError:
-        return cell
+    """Return the number that is written as this cell, or else its text."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            if str(number := kind(cell)) == cell:
+                return number
+    return cell  # such as 12e4 or 007: a hash, or a name
 
 
 def write(path: Path, rows: Sequence[Row], conditions: Row | None = None) -> None:

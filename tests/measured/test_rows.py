@@ -8,7 +8,10 @@ from measured import results, rows
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
 def test_rows_are_read_as_they_were_written(tmp_path: Path, name: str) -> None:
-    found = [{"name": "a 0.1, b", "n": 3, "x": 1e-05}, {"name": "c", "n": 0, "y": -0.25}]
+    found = [
+        {"name": "a 0.1, b", "n": 3, "x": 1e-05},
+        {"name": "12e4", "n": 0, "y": -0.25},
+    ]
     rows.write(tmp_path / name, found, {"torch": "2.13.0"})
     assert rows.read(tmp_path / name) == found
     assert len((tmp_path / name).read_text().splitlines()) == 2 + (name == "rows.csv")
