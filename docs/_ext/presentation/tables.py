@@ -5,9 +5,13 @@
 and ``{rosetta} sources`` what was run.
 """
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
 from docutils import nodes
 from measured import results, rows
 from measured.rosetta.losses import HERE, LIBRARIES, convention, in_torch, to_write
+from measured.rows import Row
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from label_smoothing.conventions import CONVENTIONS
@@ -22,7 +26,7 @@ HEADS = {
 }
 
 
-def of_table(name):
+def of_table(name: str) -> tuple[list[Row], Callable[[Row], Sequence[str]]]:
     """Return the rows of a table, and what makes the cells of one."""
     recorded = [(row, LIBRARIES[row["name"]]) for row in results.LOSSES]
     order = (*CONVENTIONS, None).index
@@ -37,12 +41,13 @@ def of_table(name):
     }[name]
 
 
-def target(row):
+def target(row: Row) -> Sequence[str]:
     """Return the cells of a table of targets, for the fewest classes measured."""
     release = row["package"].partition("==")[2] or results.rosetta["torch"]
-    if "error" in row:
+    means = convention(row)
+    if means is None:
         return (row["name"], row["error"], *[""] * 5, release)
-    means, q = convention(row), next(iter(row["targets"].values()))
+    q = next(iter(row["targets"].values()))
     numbers = (
         in_torch(len(q), means),
         to_write(len(q), means),
@@ -53,21 +58,21 @@ def target(row):
     return (row["name"], means, *short, row["form"], release)
 
 
-def behaviour(row):
+def behaviour(row: Row) -> Sequence[str]:
     """Return the cells that say what else a loss does."""
     asked = row["ignore_index"].replace("not asked", "not tested")
     ends = dimensions(row["dimension"]), row["half"], reductions(row["reduction"])
     return (row["name"], row["weights"], asked, *ends)
 
 
-def dimensions(found):
+def dimensions(found: Mapping[str, str]) -> str:
     """Say where the classes may be, and where a loss takes others for them."""
     right = " or ".join(dim for dim, answer in found.items() if answer == "right")
     wrong = [f"wrong at {dim}" for dim, answer in found.items() if answer == "wrong"]
     return "; ".join([right or "2-D only", *wrong])
 
 
-def reductions(found):
+def reductions(found: Mapping[str, str]) -> str:
     """Say what is returned, and which other arguments do what they say."""
     others = [how for how, answer in found.items() if how == answer != found["default"]]
     wrong = [
@@ -79,7 +84,7 @@ def reductions(found):
     return "; ".join([", ".join([found["default"], *others]), *wrong])
 
 
-def source(row):
+def source(row: Row) -> Sequence[str]:
     """Return the cells that say what was run."""
     files = {file["name"]: file["sha256"] for file in rows.read(HERE / "wheels.csv")}
     imported = LIBRARIES[row["name"]].imported
@@ -91,7 +96,7 @@ class Rosetta(SphinxDirective):
 
     required_arguments = 1
 
-    def run(self):
+    def run(self) -> list[nodes.Node]:
         """Return the table."""
         found, cells = of_table(self.arguments[0])
         head = HEADS[self.arguments[0]].split("|")
@@ -101,17 +106,16 @@ class Rosetta(SphinxDirective):
         group += nodes.tbody("", *(self.row(cells(row)) for row in found))
         return [nodes.table("", group, classes=["rosetta", self.arguments[0]])]
 
-    def row(self, texts):
+    def row(self, texts: Iterable[str]) -> nodes.row:
         """Return a row of cells."""
         return nodes.row("", *(nodes.entry("", self.cell(text)) for text in texts))
 
-    def cell(self, text):
+    def cell(self, text: str) -> nodes.paragraph:
         """Return what is in a cell, tied to the record."""
         parts, _ = self.parse_inline(text) if "$" in text else ([nodes.Text(text)], [])
         return nodes.paragraph("", "", nodes.inline("", "", *parts, tie=("num", "")))
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
     """Register the directive."""
     app.add_directive("rosetta", Rosetta)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
