@@ -1,40 +1,37 @@
-"""The parts of ``nox -s experiment``, on a few rows, and the file that it has written."""
+"""The parts of ``nox -s experiment``, on a few images, and what it has recorded."""
 
 import gzip
-import json
-import math
-import struct
+import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from measured import results
 from measured.experiment import __main__ as experiment
-from measured.experiment import train
-from measured.experiment.train import DataError, Runs, Setting
-
-
-def idx(values: torch.Tensor) -> bytes:
-    head = b"\0\0\x08" + bytes([values.dim()])
-    body = bytes(values.byte().flatten().tolist())
-    return head + struct.pack(f">{values.dim()}I", *values.shape) + body
+from measured.experiment import figures, train
+from measured.experiment.runs import CODE, Runs, code
+from measured.experiment.settings import SETTINGS
+from measured.experiment.train import DataError, Setting
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with 300 images to train on and 100 to test on."""
     generator = torch.Generator().manual_seed(0)
+    known = {}
     for part, count in (("train", 300), ("t10k", 100)):
         labels = torch.arange(count) % 10
         noise = torch.randint(0, 40, (count, 28, 28), generator=generator)
         images = 20 * labels[:, None, None] + noise
-        files = {"images-idx3": images, "labels-idx1": labels}
-        for kind, values in files.items():
-            packed = gzip.compress(idx(values))
-            (tmp_path / f"{part}-{kind}-ubyte.gz").write_bytes(packed)
+        for kind, values in {"images-idx3": images, "labels-idx1": labels}.items():
+            content = bytes(4 + 4 * values.dim()) + bytes(values.flatten().tolist())
+            name = f"{part}-{kind}-ubyte"
+            known[name] = hashlib.sha256(content).hexdigest()
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+    monkeypatch.setattr(train, "FILES", known)
     return tmp_path
 
 
@@ -57,76 +54,34 @@ def test_the_data_are_read_and_a_part_is_held_out(folder: Path) -> None:
     for x, y in (data.train, data.held_out, data.test):
         bright = torch.stack([x[y == k].mean() for k in range(10)])
         assert (bright.diff() > 0).all()
-    again = train.load(folder, held_out=100)
-    assert torch.equal(data.held_out[0], again.held_out[0])
-
-
-def test_files_may_be_unpacked(folder: Path) -> None:
-    packed = train.load(folder, held_out=100)
+    # Files may be unpacked.
     for path in list(folder.glob("*.gz")):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
-    assert torch.equal(train.load(folder, held_out=100).test[0], packed.test[0])
+    again = train.load(folder, held_out=100)
+    for one, other in zip(data[:3], again[:3], strict=True):
+        assert all(map(torch.equal, one, other))
+    assert data.digest == again.digest != train.load(folder, held_out=99).digest
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is not an IDX file of bytes"),
-        (b"\0\0\x08", "is not an IDX file of bytes"),
-        (b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", "is not an IDX file of bytes"),  # of floats
-        (b"\0\0\x08\x03\0\0\0\x01", "is not an IDX file of bytes"),
-        (idx(torch.zeros(2, 3))[:-1], r"should hold \(2, 3\) bytes and holds 5"),
-        (idx(torch.zeros(2, 3)) + b"\0", r"should hold \(2, 3\) bytes and holds 7"),
-        (idx(torch.zeros(0, 3)), r"holds nothing: its shape is \(0, 3\)"),
+        (b"no gzip", "cannot be unpacked"),
+        (gzip.compress(b"\0" * 99)[:-9], "cannot be unpacked"),
+        (gzip.compress(b""), "is not of Fashion-MNIST: unpacked, its SHA-256 is e3b0c44"),
     ],
 )
-def test_a_file_in_another_form_is_refused(
-    tmp_path: Path, content: bytes, words: str
-) -> None:
-    (tmp_path / "images").write_bytes(content)
-    with pytest.raises(DataError, match=words):
-        train.read_idx(tmp_path / "images")
-
-
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"\0" * 99)[:-9]])
-def test_a_file_that_cannot_be_unpacked_is_refused(
-    tmp_path: Path, content: bytes
-) -> None:
-    (tmp_path / "images.gz").write_bytes(content)
-    with pytest.raises(DataError, match="cannot be unpacked"):
-        train.read_idx(tmp_path / "images.gz")
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "words"),
-    [
-        ((9, 28, 28), torch.zeros(7), r"images \(9, 28, 28\) and labels \(7,\), not"),
-        ((9, 32, 32), torch.zeros(9), r"images \(9, 32, 32\) and labels \(9,\), not"),
-        ((9, 1, 28, 28), torch.zeros(9, 1), r"and labels \(9, 1\), not"),
-        ((9, 28, 28), torch.arange(2, 11), "has a label 10, not 0 to 9"),
-    ],
-)
-def test_other_data_are_refused(
-    folder: Path, images: tuple[int, ...], labels: torch.Tensor, words: str
-) -> None:
-    files = {"images-idx3": torch.zeros(images), "labels-idx1": labels}
-    for kind, values in files.items():
-        path = folder / f"t10k-{kind}-ubyte.gz"
-        path.write_bytes(gzip.compress(idx(values)))
-    with pytest.raises(DataError, match=words):
-        train.load(folder, held_out=100)
-
-
-def test_images_to_train_on_must_be_left(folder: Path) -> None:
-    with pytest.raises(DataError, match="has 300 images to train on or to hold out"):
-        train.load(folder, held_out=300)
+def test_another_file_is_refused(folder: Path, content: bytes, words: str) -> None:
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(content)
+    with pytest.raises(DataError, match=rf"t10k-labels-idx1-ubyte\.gz {words}"):
+        train.load(folder)
 
 
 def test_a_missing_data_set_is_told_how_to_get(folder: Path) -> None:
     (folder / "t10k-images-idx3-ubyte.gz").unlink()
     with pytest.raises(SystemExit) as raised:
-        experiment.main(folder)
+        experiment.main(str(folder))
     message = str(raised.value)
     assert f"there is no t10k-images-idx3-ubyte in {folder}" in message
     assert "apt-get install dataset-fashion-mnist" in message
@@ -160,6 +115,11 @@ def test_the_commonest_class_has_a_hundred_times_the_images_of_the_rarest() -> N
 z = torch.randn(6, 10, generator=torch.Generator().manual_seed(1))
 y = torch.tensor([0, 3, 3, 9, 1, 0])
 w = torch.linspace(1, 2, 10)
+OTHERS = torch.full((6, 10), 0.1 / 9).scatter(1, y[:, None], 0.9)
+
+
+def smoothed(row: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+    return w[k] * F.cross_entropy(row, k, label_smoothing=0.1)
 
 
 @pytest.mark.parametrize(
@@ -173,25 +133,9 @@ w = torch.linspace(1, 2, 10)
         ),
         (
             Setting(smoothing=0.1, weights="rows"),
-            lambda: (
-                sum(
-                    w[k] * F.cross_entropy(row, k, label_smoothing=0.1)
-                    for row, k in zip(z, y, strict=True)
-                )
-                / w[y].sum()
-            ),
+            lambda: sum(map(smoothed, z, y)) / w[y].sum(),
         ),
-        (
-            Setting(smoothing=0.1, convention="others"),
-            lambda: (
-                -(
-                    torch.full((6, 10), 0.1 / 9).scatter(1, y[:, None], 0.9)
-                    * z.log_softmax(1)
-                )
-                .sum(1)
-                .mean()
-            ),
-        ),
+        (Setting(smoothing=0.1, convention="others"), lambda: F.cross_entropy(z, OTHERS)),
     ],
 )
 def test_the_loss_of_a_setting(
@@ -248,17 +192,20 @@ def test_after_a_kill_only_what_was_not_finished_is_trained(
     assert seen == 2 * train.images_seen(SHORT, runs.data)
 
 
-def test_other_images_are_trained_on_anew(folder: Path, runs: Runs) -> None:
-    labels = gzip.compress(idx(torch.arange(100).flip(0) % 10))
-    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
-    other = Runs(runs.folder, train.load(folder, held_out=100))
-    less = Runs(runs.folder, train.load(folder, held_out=99))
-    assert len({one.path(SHORT, 0) for one in (runs, other, less)}) == 3
-
-
 def test_a_run_has_a_name_of_its_own(runs: Runs) -> None:
-    paths = {runs.path(s, n) for s in experiment.SETTINGS.values() for n in range(5)}
-    assert len(paths) == 5 * len(experiment.SETTINGS)
+    paths = {runs.path(setting, n) for setting in SETTINGS.values() for n in range(5)}
+    assert len(paths) == 5 * len(SETTINGS)
+    other = Runs(runs.folder, runs.data._replace(digest="of other images"))
+    assert other.path(SHORT, 0) != runs.path(SHORT, 0)
+
+
+def test_words_and_types_do_not_change_what_code_does() -> None:
+    plain = "import os\n\ndef f(x=None):\n    return x[0]\n"
+    said = 'def f(x: int | None = None) -> int:\n    """Say."""\n    return x[0]  # so'
+    assert code(plain) == code(said)
+    for changed in ("x[1]", "x[0] or 0", "x"):
+        assert code(plain) != code(plain.replace("x[0]", changed))
+    assert code(plain) != code(plain.replace("=None", ""))
 
 
 def test_a_student_is_given_the_teacher_of_its_seed(runs: Runs) -> None:
@@ -280,14 +227,14 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(50_000, 4, generator=generator)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-    found = experiment.fit_temperature(temperature * logits, labels)
+    found = figures.fit_temperature(temperature * logits, labels)
     assert found == pytest.approx(temperature, rel=0.02)
 
 
 def test_the_risk_is_that_of_the_most_confident() -> None:
     confidence = torch.tensor([0.9, 0.2, 0.8, 0.1])
     right = torch.tensor([True, False, True, False])
-    risks = [float(experiment.risk(confidence, right, c)) for c in (0.25, 0.5, 0.75, 1)]
+    risks = [float(figures.risk(confidence, right, c)) for c in (0.25, 0.5, 0.75, 1)]
     assert risks == pytest.approx([0, 0, 1 / 3, 1 / 2])
 
 
@@ -295,21 +242,19 @@ def test_the_auroc_of_a_logit_does_not_hang_on_its_size(runs: Runs) -> None:
     run = runs.get(SHORT, 0)
     logits = run["test"].double()
     large = run | {"test": logits + 1000}  # where a sigmoid is 1
-    figures = [experiment.measure(SHORT, found, runs.data) for found in (run, large)]
-    assert figures[0] == figures[1]
-    assert "scaled ece" not in figures[0]
-    assert "scaled ece" in experiment.measure(replace(SHORT, noise=0.0), run, runs.data)
+    one, other = (figures.measure(SHORT, found, runs.data) for found in (run, large))
+    assert one == other
+    assert "scaled ece" not in one
+    assert "scaled ece" in figures.measure(SHORT._replace(noise=0.0), run, runs.data)
 
 
 def test_a_calibration_error_by_chance_falls_with_the_rows() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(10_000, 10, generator=generator)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-    by_chance = experiment.error_by_chance(logits)
-    assert by_chance == pytest.approx(
-        experiment.calibration_error(logits, labels), rel=0.5
-    )
-    assert by_chance < experiment.error_by_chance(logits[:100]) / 5
+    by_chance = figures.error_by_chance(logits)
+    assert by_chance == pytest.approx(figures.calibration_error(logits, labels), rel=0.5)
+    assert by_chance < figures.error_by_chance(logits[:100]) / 5
 
 
 def test_what_is_confused_is_said_of_unbalanced_images_only(runs: Runs) -> None:
@@ -318,16 +263,8 @@ def test_what_is_confused_is_said_of_unbalanced_images_only(runs: Runs) -> None:
     logits[:, 9] = 1
     run = {"test": logits, "held out": logits}
     unbalanced = Setting(images="unbalanced")
-    assert experiment.measure(unbalanced, run, runs.data)[name] == 1
-    assert name not in experiment.measure(Setting(), run, runs.data)
-
-
-def test_the_interval_is_that_of_student() -> None:
-    assert experiment.spread([1, 2, 3, 4, 5]) == {
-        "mean": 3,
-        "low": round(3 - 2.7764 * math.sqrt(2.5 / 5), 4),
-        "high": round(3 + 2.7764 * math.sqrt(2.5 / 5), 4),
-    }
+    assert figures.measure(unbalanced, run, runs.data)[name] == 1
+    assert name not in figures.measure(Setting(), run, runs.data)
 
 
 def test_a_run_that_gives_other_figures_is_named(
@@ -335,124 +272,74 @@ def test_a_run_that_gives_other_figures_is_named(
 ) -> None:
     monkeypatch.setattr(experiment, "SETTINGS", {"one": SHORT, "two": SHORT})
     monkeypatch.setattr(experiment, "REPEATED", ("one", "two"))
-    right = experiment.measure(SHORT, runs.get(SHORT, 0), runs.data)
-    figures = {"one": [right], "two": [right | {"nll": right["nll"] + 0.0001}]}
-    assert list(experiment.repeat(runs, figures)) == ["two"]
+    right = figures.measure(SHORT, runs.get(SHORT, 0), runs.data)
+    wrong = right | {"nll": right["nll"] + 0.0001}
+    found = {("one", 0): right, ("two", 0): wrong}
+    assert list(experiment.repeat(runs, found)) == ["two"]
 
 
-# The file.
-
-RECORD = json.loads(experiment.RECORD.read_text(encoding="utf-8"))
+# The record.
 
 
-def test_the_file_is_of_these_settings_and_seeds() -> None:
-    assert list(RECORD["settings"]) == list(experiment.SETTINGS)
-    assert RECORD["seeds"] == list(experiment.SEEDS)
-    assert RECORD["code"] == train.CODE
-    for name, row in RECORD["settings"].items():
-        assert Setting(**row["setting"]) == experiment.SETTINGS[name]
-        assert list(row["difference"]) == list(experiment.AGAINST[name])
+def test_the_record_is_of_these_settings_and_seeds() -> None:
+    assert results.experiment["code"] == CODE
+    assert list(dict.fromkeys(row["name"] for row in results.RUNS)) == list(SETTINGS)
+    for name, setting in SETTINGS.items():
+        found = results.runs(name)
+        assert [row["seed"] for row in found] == list(experiment.SEEDS)
+        for row in found:
+            assert [row.get(key) for key in Setting._fields] == list(setting)
+            assert row.keys() == found[0].keys()
 
 
-def test_means_intervals_and_differences_follow_from_the_seeds() -> None:
-    seeds = {
-        name: {figure: found["seeds"] for figure, found in row["figures"].items()}
-        for name, row in RECORD["settings"].items()
-    }
-    for images in experiment.GRIDS:
-        plain = seeds[f"{images} 0.0"]
-        seeds[f"{images} scaled"] = {n: plain[f"scaled {n}"] for n in ("nll", "ece")}
-    for name, row in RECORD["settings"].items():
-        for figure in row["figures"].values():
-            assert len(figure["seeds"]) == len(experiment.SEEDS)
-            assert figure == experiment.spread(figure["seeds"]) | {
-                "seeds": figure["seeds"]
-            }
-        for other, difference in row["difference"].items():
-            for figure, found in difference.items():
-                pairs = zip(seeds[name][figure], seeds[other][figure], strict=True)
-                assert found == experiment.spread([one - base for one, base in pairs])
+# What the page "Does it help?" says in words, by the sign of each difference of a figure
+# from that of the setting before the second colon; it is none where the interval has zero
+# in it.
+SIGNS = """\
+accuracy: few 0.0: +few 0.05, +few 0.1, +few 0.2
+accuracy: often 0.0: +often 0.05, +often 0.1, +often 0.2
+accuracy: all 0.0: =all 0.05, +all 0.1
+ece: few 0.0: -few 0.05, +few 0.1
+ece: often 0.0: -often 0.05, =often 0.1, +often 0.2
+ece: all 0.0: +all 0.05, +all 0.1, +all 0.2
+ece, scaled ece: all 0.0: +all 0.05
+ece, scaled ece: often 0.0: +often 0.05
+ece, scaled ece: few 0.0: +few 0.05
+nll: often 0.0: -often 0.05
+nll, scaled nll: often 0.0: +often 0.05
+accuracy: teacher 0.0: +teacher 0.1
+accuracy: student 0.0 at 1.0: +student 0.1 at 1.0
+accuracy: student 0.0 at 4.0: =student 0.1 at 4.0
+accuracy: student: =student 0.0 at 1.0, +student 0.1 at 1.0
+accuracy: student: =student 0.0 at 4.0, =student 0.1 at 4.0
+accuracy: all noise 0.2 0.0: -often noise 0.2 0.0
+accuracy: all noise 0.2 0.0: +often noise 0.2 0.1, +often noise 0.2 0.2
+accuracy: all noise 0.4 0.0: -often noise 0.4 0.0, -often noise 0.4 0.1
+accuracy: all noise 0.4 0.0: -often noise 0.4 0.2, +all noise 0.4 0.2
+accuracy: often noise 0.2 0.0: +often noise 0.2 0.1, +often noise 0.2 0.2
+accuracy: often noise 0.4 0.0: +often noise 0.4 0.1, +often noise 0.4 0.2
+risk: often 0.0: =often 0.05, =often 0.1, =often 0.2
+risk: few 0.0: -few 0.05
+risk: all 0.0: =all 0.1
+risk: often noise 0.4 0.0: -often noise 0.4 0.1
+auroc of probability: often 0.0: -often 0.05, -often 0.1, -often 0.2
+auroc of probability: often noise 0.4 0.0: +often noise 0.4 0.1
+auroc of logit: often 0.0: -often 0.1
+auroc of logit: few 0.0: +few 0.1
+accuracy: unbalanced 0.0: -unbalanced 0.1
+risk: unbalanced 0.0: +unbalanced 0.1
+risk: unbalanced 0.0 rows: -unbalanced 0.1 rows
+accuracy: unbalanced 0.0 rows: +unbalanced 0.1 rows
+accuracy: unbalanced 0.1: -unbalanced 0.1 torch
+accuracy: all 0.1: =all 0.1 others
+ece: all 0.1: +all 0.1 others
+"""
 
 
-def test_the_file_is_what_is_made_of_its_figures() -> None:
-    figures = {
-        name: [
-            {figure: found["seeds"][seed] for figure, found in row["figures"].items()}
-            for seed in experiment.SEEDS
-        ]
-        for name, row in RECORD["settings"].items()
-    }
-    made = json.loads(json.dumps(experiment.summary(figures)))
-    assert made == RECORD["settings"]
-
-
-# What the page "Does it help?" says in words, by the sign of each difference; it is none
-# where the interval has zero in it.
-@pytest.mark.parametrize(
-    ("name", "figure", "against", "sign"),
-    [
-        ("few 0.05", "accuracy", "few 0.0", 1),
-        ("few 0.1", "accuracy", "few 0.0", 1),
-        ("few 0.2", "accuracy", "few 0.0", 1),
-        ("often 0.05", "accuracy", "often 0.0", 1),
-        ("often 0.1", "accuracy", "often 0.0", 1),
-        ("often 0.2", "accuracy", "often 0.0", 1),
-        ("all 0.05", "accuracy", "all 0.0", 0),
-        ("all 0.1", "accuracy", "all 0.0", 1),
-        ("few 0.05", "ece", "few 0.0", -1),
-        ("few 0.1", "ece", "few 0.0", 1),
-        ("often 0.05", "ece", "often 0.0", -1),
-        ("often 0.1", "ece", "often 0.0", 0),
-        ("often 0.2", "ece", "often 0.0", 1),
-        ("all 0.05", "ece", "all 0.0", 1),
-        ("all 0.1", "ece", "all 0.0", 1),
-        ("all 0.2", "ece", "all 0.0", 1),
-        ("all 0.05", "ece", "all scaled", 1),
-        ("often 0.05", "ece", "often scaled", 1),
-        ("few 0.05", "ece", "few scaled", 1),
-        ("often 0.05", "nll", "often 0.0", -1),
-        ("often 0.05", "nll", "often scaled", 1),
-        ("teacher 0.1", "accuracy", "teacher 0.0", 1),
-        ("student 0.1 at 1.0", "accuracy", "student 0.0 at 1.0", 1),
-        ("student 0.1 at 4.0", "accuracy", "student 0.0 at 4.0", 0),
-        ("student 0.0 at 1.0", "accuracy", "student", 0),
-        ("student 0.1 at 1.0", "accuracy", "student", 1),
-        ("student 0.0 at 4.0", "accuracy", "student", 0),
-        ("student 0.1 at 4.0", "accuracy", "student", 0),
-        ("often noise 0.2 0.0", "accuracy", "all noise 0.2 0.0", -1),
-        ("often noise 0.2 0.1", "accuracy", "all noise 0.2 0.0", 1),
-        ("often noise 0.2 0.2", "accuracy", "all noise 0.2 0.0", 1),
-        ("often noise 0.4 0.0", "accuracy", "all noise 0.4 0.0", -1),
-        ("often noise 0.4 0.1", "accuracy", "all noise 0.4 0.0", -1),
-        ("often noise 0.4 0.2", "accuracy", "all noise 0.4 0.0", -1),
-        ("often noise 0.2 0.1", "accuracy", "often noise 0.2 0.0", 1),
-        ("often noise 0.2 0.2", "accuracy", "often noise 0.2 0.0", 1),
-        ("often noise 0.4 0.1", "accuracy", "often noise 0.4 0.0", 1),
-        ("often noise 0.4 0.2", "accuracy", "often noise 0.4 0.0", 1),
-        ("all noise 0.4 0.2", "accuracy", "all noise 0.4 0.0", 1),
-        ("often 0.05", "risk", "often 0.0", 0),
-        ("often 0.1", "risk", "often 0.0", 0),
-        ("often 0.2", "risk", "often 0.0", 0),
-        ("few 0.05", "risk", "few 0.0", -1),
-        ("all 0.1", "risk", "all 0.0", 0),
-        ("often noise 0.4 0.1", "risk", "often noise 0.4 0.0", -1),
-        ("often 0.05", "auroc of probability", "often 0.0", -1),
-        ("often 0.1", "auroc of probability", "often 0.0", -1),
-        ("often 0.2", "auroc of probability", "often 0.0", -1),
-        ("often noise 0.4 0.1", "auroc of probability", "often noise 0.4 0.0", 1),
-        ("often 0.1", "auroc of logit", "often 0.0", -1),
-        ("few 0.1", "auroc of logit", "few 0.0", 1),
-        ("unbalanced 0.1", "accuracy", "unbalanced 0.0", -1),
-        ("unbalanced 0.1", "risk", "unbalanced 0.0", 1),
-        ("unbalanced 0.1 rows", "risk", "unbalanced 0.0 rows", -1),
-        ("unbalanced 0.1 rows", "accuracy", "unbalanced 0.0 rows", 1),
-        ("unbalanced 0.1 torch", "accuracy", "unbalanced 0.1", -1),
-        ("all 0.1 others", "accuracy", "all 0.1", 0),
-        ("all 0.1 others", "ece", "all 0.1", 1),
-    ],
-)
-def test_the_page_says_what_the_intervals_say(
-    name: str, figure: str, against: str, sign: int
-) -> None:
-    found = RECORD["settings"][name]["difference"][against][figure]
-    assert (found["low"] > 0) - (found["high"] < 0) == sign
+@pytest.mark.parametrize("line", SIGNS.splitlines())
+def test_the_page_says_what_the_intervals_say(line: str) -> None:
+    names, base, settings = line.split(": ")
+    figure, _, of_base = names.partition(", ")
+    for sign, *name in settings.split(", "):
+        _, low, high = results.points("".join(name), figure, base, of_base)
+        assert (low > 0) - (high < 0) == {"+": 1, "-": -1, "=": 0}[sign], name

@@ -19,6 +19,7 @@ myst_enable_extensions = ["dollarmath"]
 doctest_default_flags = 0
 bibtex_bibfiles = ["references.bib"]
 exclude_patterns = ["_build", "auto_examples"]
+verified_names = ["label_smoothing", "label_smoothing.example"]
 # One process builds many sites.
 suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role",
                      "bibtex.duplicate_citation"]

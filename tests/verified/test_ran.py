@@ -1,11 +1,11 @@
 """A script that the build does not run is shown as it ran, or not at all."""
 
-import importlib
-import json
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from measured import rows
+from measured.frameworks.__main__ import digest
 
 from .conftest import Build
 
@@ -18,23 +18,20 @@ PAGE = """
 
 With ε = {given}`0.25 := loss(0.25)` the loss is {printed}`0.405 := hard loss 0.405`.
 """
-RECORD = "measured/frameworks/frameworks.json"
+RECORD = "docs/measured/frameworks/scripts.jsonl"
 
 
 @pytest.fixture
 def script(build: Build, tmp_path: Path) -> Path:
     """Write the script and its record, and return its path."""
-    digest = importlib.import_module("measured.frameworks.seal").digest
     row = {"versions": {"library": "1.2.3"}, "printed": ["hard loss  0.405", "1"]}
-    row["sha256"] = digest(CODE, row)
-    source = tmp_path / "docs"
-    (source / "loops").mkdir()
-    record = source / "measured" / "frameworks" / "frameworks.json"
-    record.parent.mkdir(parents=True)
-    record.write_text(json.dumps({"train_library.py": row}))
-    path = source / "loops" / "train_library.py"
-    path.write_text(CODE)
-    return path
+    script = tmp_path / "docs" / "loops" / "train_library.py"
+    for path in (script, tmp_path / RECORD):
+        path.parent.mkdir(parents=True)
+    script.write_text(CODE)
+    sealed = {"script": script.name, **row, "sha256": digest(CODE, row)}
+    rows.write(tmp_path / RECORD, [sealed])
+    return script
 
 
 def test_a_script_is_shown_with_what_it_printed(build: Build, script: Path) -> None:
@@ -43,25 +40,21 @@ def test_a_script_is_shown_with_what_it_printed(build: Build, script: Path) -> N
     html = (out / "index.html").read_text(encoding="utf-8")
     blocks = BeautifulSoup(html, "html.parser").select(".ran")
     texts = [block.text.strip("\n") for block in blocks]
-    assert texts == [
-        CODE.strip("\n"),
-        "With library 1.2.3 it prints:",
-        "hard loss  0.405\n1",
-    ]
+    said = "With library 1.2.3 it prints:"
+    assert texts == [CODE.strip("\n"), said, "hard loss  0.405\n1"]
     assert "highlight-python" in blocks[0]["class"]  # what gets a button
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("0.405", "0.406"), ("1.2.3", "1.2.4"), ('"1"', '"2"')],
+    ("old", "new"), [("0.405", "0.406"), ("1.2.3", "1.2.4"), ('"1"', '"2"')]
 )
 def test_a_changed_record_is_caught(
-    build: Build, script: Path, old: str, new: str
+    build: Build, script: Path, tmp_path: Path, old: str, new: str
 ) -> None:
-    record = script.parents[1] / "measured" / "frameworks" / "frameworks.json"
+    record = tmp_path / RECORD
     record.write_text(record.read_text().replace(old, new))
-    warnings = build(PAGE)[0]
-    assert "frameworks.json not what was recorded: run nox -s frameworks" in warnings
+    said = "scripts.jsonl not what was recorded: run nox -s frameworks"
+    assert said in build(PAGE)[0]
 
 
 def test_a_changed_script_is_caught(build: Build, script: Path) -> None:
@@ -71,15 +64,16 @@ def test_a_changed_script_is_caught(build: Build, script: Path) -> None:
     assert "run nox -s frameworks -- --record" in warnings
 
 
-def test_what_never_ran_is_caught(build: Build, script: Path) -> None:
+def test_what_never_ran_is_caught(build: Build, script: Path, tmp_path: Path) -> None:
     script.with_name("train_other.py").write_text(CODE)
-    other = "```{ran} loops/train_other.py\n```"
-    warnings = build(other)[0]
-    assert "frameworks.json does not have loops/train_other.py: run nox" in warnings
-    missing = "```{ran} loops/train_none.py\n```"
-    assert "there is no loops/train_none.py" in build(missing)[0]
-    (script.parents[1] / "measured" / "frameworks" / "frameworks.json").unlink()
-    assert "there is no measured/frameworks/frameworks.json: run nox" in build(PAGE)[0]
+    for name, said in (
+        ("train_other", "scripts.jsonl does not have loops/train_other.py: run nox"),
+        ("train_none", "there is no loops/train_none.py"),
+    ):
+        assert said in build(f"```{{ran}} loops/{name}.py\n```")[0]
+    (tmp_path / RECORD).unlink()
+    said = "there is no measured/frameworks/scripts.jsonl: run nox"
+    assert said in build(PAGE)[0]
 
 
 def test_a_tie_to_another_number_is_caught(build: Build, script: Path) -> None:
@@ -88,15 +82,13 @@ def test_a_tie_to_another_number_is_caught(build: Build, script: Path) -> None:
     assert "does not have 'hard loss 0.406'" in build(printed)[0]
 
 
-@pytest.mark.parametrize("name", ["loops/train_library.py", RECORD])
+@pytest.mark.parametrize("name", ["docs/loops/train_library.py", RECORD])
 def test_each_digit_of_the_script_and_of_its_record_is_sealed(
-    build: Build, script: Path, name: str
+    script: Path, tmp_path: Path, name: str
 ) -> None:
-    path = script.parents[1] / name
+    path = tmp_path / name
     text = path.read_text()
-    seal = importlib.import_module("measured.frameworks.seal").digest
     for at in [at for at, char in enumerate(text) if char.isdigit()]:
         path.write_text(f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}")
-        record = json.loads((script.parents[1] / RECORD).read_text())
-        row = record["train_library.py"]
-        assert row.get("sha256") != seal(script.read_text(), row)
+        (row,) = rows.read(tmp_path / RECORD)
+        assert row.get("sha256") != digest(script.read_text(), row)

@@ -45,7 +45,6 @@ TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
 SOURCES.append(drawings.__file__)
 DRAW = {n: getattr(home, n) for home in (figures, drawings) for n in home.__all__}
-NAMESPACE = NAMES | DRAW
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -81,7 +80,7 @@ def reset_torch(gallery_conf: object, file_name: str) -> None:
 @functools.cache
 def draw(expression: str, path: Path) -> None:
     """Save the figure that an expression returns, once if several pages show it."""
-    save(eval(expression, dict(NAMESPACE)), path)
+    save(eval(expression, NAMES | DRAW), path)
 
 
 class Drawing(SphinxDirective):

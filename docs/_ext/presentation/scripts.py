@@ -1,18 +1,19 @@
 """The directive ``ran``: a script that the build does not run, and what it has printed.
 
 ``{ran} frameworks/train_timm.py`` shows the script and its output, as
-``nox -s frameworks`` has recorded it in ``frameworks.json``. A script that is not the one
+``nox -s frameworks`` has recorded it in ``scripts.jsonl``. A script that is not the one
 that was run is an error, and so is an output that is not the one that was recorded.
 """
 
-import json
 from pathlib import Path
 
 from docutils import nodes
-from measured.frameworks.seal import digest
+from measured import rows
+from measured.frameworks.__main__ import digest
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-RECORD = "measured/frameworks/frameworks.json"
+RECORD = "measured/frameworks/scripts.jsonl"
 AGAIN = "run nox -s frameworks -- --record"
 
 
@@ -21,10 +22,11 @@ class Ran(SphinxDirective):
 
     required_arguments = 1
 
-    def run(self):
+    def run(self) -> list[nodes.Node]:
+        """Return the script, the versions, and the output."""
         script, _ = self.env.relfn2path(self.arguments[0])
-        text, record = self.read(script), json.loads(self.read(RECORD))
-        row = record.get(Path(script).name)
+        text, recorded = self.find(script).read_text("utf-8"), self.find(RECORD)
+        row = {row["script"]: row for row in rows.read(recorded)}.get(Path(script).name)
         if row is None:
             raise self.error(f"ran: {RECORD} does not have {script}: {AGAIN}")
         if row["sha256"] != digest(text, row):
@@ -39,20 +41,22 @@ class Ran(SphinxDirective):
             self.block("\n".join(row["printed"]), "none", "output"),
         ]
 
-    def read(self, name):
+    def find(self, name: str) -> Path:
+        """Return the path of a file that the page depends on."""
         self.env.note_dependency(name)
         path = Path(self.env.srcdir, name)
         if not path.exists():
             raise self.error(f"ran: there is no {name}: {AGAIN}")
-        return path.read_text(encoding="utf-8")
+        return path
 
-    def block(self, text, language, kind):
+    def block(self, text: str, language: str, kind: str) -> nodes.literal_block:
+        """Return a block of the page that says what it is."""
         block = nodes.literal_block(text, text, language=language, classes=["ran"])
         block["ran"] = kind
         self.set_source_info(block)
         return block
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
     app.add_directive("ran", Ran)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,76 +5,74 @@
 and ``{rosetta} sources`` what was run.
 """
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
 from docutils import nodes
+from measured import results, rows
+from measured.rosetta.losses import HERE, LIBRARIES, convention, in_torch, to_write
+from measured.rows import Row
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from verified.names import ROSETTA
 
-from label_smoothing.auditing.conventions import BINARY, CONVENTIONS, convert_smoothing
+from label_smoothing.auditing.conventions import CONVENTIONS
 
-ROWS = sorted(
-    ROSETTA["libraries"],
-    key=lambda row: (*CONVENTIONS, None).index(row.get("convention")),
-)
-MANY = [row for row in ROWS if not row["former"] and not row["two_classes"]]
-TWO = [row for row in ROWS if row["two_classes"]]
-FORMER = [row for row in ROSETTA["libraries"] if row["former"]]
-
-
-def release(row):
-    return row["package"].partition("==")[2] or ROSETTA["torch"]
+TARGETS = "library|ε means|in PyTorch|there|$q'(y)$|$q'(k)$|form|release"
+HEADS = {
+    "targets": TARGETS,
+    "two": TARGETS,
+    "former": TARGETS,
+    "behaviour": "library|class weights|target −100|class dim|float16|reduction",
+    "sources": "library|what was called|imported|SHA-256",
+}
 
 
-def short(value):
-    return f"{value:.4f}".rstrip("0")
+def of_table(name: str) -> tuple[list[Row], Callable[[Row], Sequence[str]]]:
+    """Return the rows of a table, and what makes the cells of one."""
+    recorded = [(row, LIBRARIES[row["name"]]) for row in results.LOSSES]
+    order = (*CONVENTIONS, None).index
+    listed = sorted(recorded, key=lambda pair: order(convention(pair[0])))
+    many = [row for row, of in listed if not (of.former or of.two_classes)]
+    return {
+        "targets": (many, target),
+        "two": ([row for row, of in listed if of.two_classes], target),
+        "former": ([row for row, of in recorded if of.former], target),
+        "behaviour": ([row for row in many if "weights" in row], behaviour),
+        "sources": ([row for row, _ in listed], source),
+    }[name]
 
 
-def target(row):
-    """Return what stands in a table of targets, for the fewest classes measured."""
-    if "error" in row:
-        return (row["name"], row["error"], *[""] * 5, release(row))
-    classes, q = next(iter(row["targets"].items()))
-    return (
-        row["name"],
-        row["convention"],
-        short(in_torch(row["convention"], int(classes))),
-        short(row["to_write"][classes]),
-        short(max(q)),
-        short(min(v for v in q if v)),
-        row["form"],
-        release(row),
+def target(row: Row) -> Sequence[str]:
+    """Return the cells of a table of targets, for the fewest classes measured."""
+    release = row["package"].partition("==")[2] or results.rosetta["torch"]
+    means = convention(row)
+    if means is None:
+        return (row["name"], row["error"], *[""] * 5, release)
+    q = next(iter(row["targets"].values()))
+    numbers = (
+        in_torch(len(q), means),
+        to_write(len(q), means),
+        max(q),
+        min(filter(None, q)),
     )
+    short = (f"{number:.4f}".rstrip("0") for number in numbers)
+    return (row["name"], means, *short, row["form"], release)
 
 
-def in_torch(convention, num_classes):
-    """Return the ε that PyTorch needs for what the library does with its own."""
-    padded = convention == "others-without-padding"  # PyTorch has no such class
-    return convert_smoothing(
-        ROSETTA["smoothing"],
-        num_classes - padded,
-        "others" if padded else convention,
-        "half" if convention in BINARY else "uniform",
-    )
+def behaviour(row: Row) -> Sequence[str]:
+    """Return the cells that say what else a loss does."""
+    asked = row["ignore_index"].replace("not asked", "not tested")
+    ends = dimensions(row["dimension"]), row["half"], reductions(row["reduction"])
+    return (row["name"], row["weights"], asked, *ends)
 
 
-def behaviour(row):
-    return (
-        row["name"],
-        row["weights"],
-        row["ignore_index"].replace("not asked", "not tested"),
-        dimensions(row["dimension"]),
-        row["half"],
-        reductions(row["reduction"]),
-    )
-
-
-def dimensions(found):
-    """Say where the classes may stand, and where they stand unseen by the loss."""
+def dimensions(found: Mapping[str, str]) -> str:
+    """Say where the classes may be, and where a loss takes others for them."""
     right = " or ".join(dim for dim, answer in found.items() if answer == "right")
     wrong = [f"wrong at {dim}" for dim, answer in found.items() if answer == "wrong"]
     return "; ".join([right or "2-D only", *wrong])
 
 
-def reductions(found):
+def reductions(found: Mapping[str, str]) -> str:
     """Say what is returned, and which other arguments do what they say."""
     others = [how for how, answer in found.items() if how == answer != found["default"]]
     wrong = [
@@ -86,38 +84,11 @@ def reductions(found):
     return "; ".join([", ".join([found["default"], *others]), *wrong])
 
 
-def source(row):
-    if "wheels" not in row:
-        return (row["name"], row["path"], row["imported"], "")
-    digest = next(iter(row["wheels"].values()), "")
-    return (row["name"], row["path"], row["imported"], digest[:8])
-
-
-TARGETS = (
-    "library",
-    "ε means",
-    "in PyTorch",
-    "there",
-    "$q'(y)$",
-    "$q'(k)$",
-    "form",
-    "release",
-)
-TABLES = {
-    "targets": (TARGETS, MANY, target),
-    "two": (TARGETS, TWO, target),
-    "former": (TARGETS, FORMER, target),
-    "behaviour": (
-        ("library", "class weights", "target −100", "class dim", "float16", "reduction"),
-        [row for row in MANY if "weights" in row],
-        behaviour,
-    ),
-    "sources": (
-        ("library", "what was called", "imported", "SHA-256"),
-        ROWS,
-        source,
-    ),
-}
+def source(row: Row) -> Sequence[str]:
+    """Return the cells that say what was run."""
+    files = {file["name"]: file["sha256"] for file in rows.read(HERE / "wheels.csv")}
+    imported = LIBRARIES[row["name"]].imported
+    return (row["name"], row["path"], imported, files.get(row["package"], "")[:8])
 
 
 class Rosetta(SphinxDirective):
@@ -125,24 +96,28 @@ class Rosetta(SphinxDirective):
 
     required_arguments = 1
 
-    def run(self):
-        head, rows, cells = TABLES[self.arguments[0]]
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        found, cells = of_table(self.arguments[0])
+        head = HEADS[self.arguments[0]].split("|")
         group = nodes.tgroup(cols=len(head))
         group += [nodes.colspec(colwidth=1) for _ in head]
         group += nodes.thead("", self.row(head))
-        group += nodes.tbody("", *(self.row(cells(row)) for row in rows))
+        group += nodes.tbody("", *(self.row(cells(row)) for row in found))
         return [nodes.table("", group, classes=["rosetta", self.arguments[0]])]
 
-    def row(self, texts):
+    def row(self, texts: Iterable[str]) -> nodes.row:
+        """Return a row of cells."""
         return nodes.row("", *(nodes.entry("", self.cell(text)) for text in texts))
 
-    def cell(self, text):
+    def cell(self, text: str) -> nodes.paragraph:
+        """Return what is in a cell, tied to the record."""
         parts, _ = self.parse_inline(text) if "$" in text else ([nodes.Text(text)], [])
         return nodes.paragraph(
             "", "", nodes.inline("", "", *parts, tie=("value", "rosetta"))
         )
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
     app.add_directive("rosetta", Rosetta)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,34 +1,33 @@
-"""The data, the network, and a run: what decides the logits, and nothing else.
-
-A run is kept under a name that holds a hash of this file, so a change here trains anew.
-"""
+"""The data, the network, and a run: what decides the logits, and nothing else."""
 
 import gzip
 import hashlib
 import itertools
 import math
-import struct
 import zlib
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from label_smoothing import convert_smoothing
 
-CODE = hashlib.sha256(Path(__file__).read_text("utf-8").encode()).hexdigest()
 CLASSES, HELD_OUT, FEW = 10, 10_000, 5_000
 IMBALANCE = 100  # the commonest class has this many times the images of the rarest
 BATCH, RATE = 256, 6e-3
 EPOCHS = {"all": 3, "often": 20, "few": 20, "unbalanced": 6}
 STUDENT, USUAL, TEACHER = 4, 8, 16  # channels of the first layer
-FILES = [
-    f"{part}-{kind}-ubyte"
-    for part in ("train", "t10k")
-    for kind in ("images-idx3", "labels-idx1")
-]
+SHA256 = """\
+train-images-idx3-ubyte c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888
+train-labels-idx1-ubyte bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9
+t10k-images-idx3-ubyte 5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b
+t10k-labels-idx1-ubyte 0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34
+"""
+FILES = dict(line.split() for line in SHA256.splitlines())  # of each, unpacked
 MISSING = """there is no {file} in {folder}.
 Fashion-MNIST is four files in IDX format, packed with gzip or not. On Debian and Ubuntu:
     apt-get install dataset-fashion-mnist
@@ -37,11 +36,10 @@ Elsewhere take them from github.com/zalandoresearch/fashion-mnist and give their
 
 
 class DataError(Exception):
-    """The data set is not there, or is not what its format says."""
+    """The data set is not there, or is another one."""
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """How a network is trained; with a seed it is a run."""
 
     smoothing: float = 0.0
@@ -54,202 +52,147 @@ class Setting:
     temperature: float = 1.0  # of the distillation
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(NamedTuple):
     """Images and labels: to train on, to fit a temperature on, to measure on."""
 
-    train: tuple[torch.Tensor, torch.Tensor]
-    held_out: tuple[torch.Tensor, torch.Tensor]
-    test: tuple[torch.Tensor, torch.Tensor]
+    train: tuple[Tensor, Tensor]
+    held_out: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
     digest: str  # of all of them, and of what is held out
 
 
-def read_idx(path):
-    """Return the tensor of bytes in a file of the IDX format."""
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path} cannot be unpacked: {error}") from error
-    magic = content[:4]
-    if magic[:3] != b"\0\0\x08" or len(content) < 4 * (1 + magic[-1]):
-        raise DataError(f"{path} is not an IDX file of bytes")
-    shape = struct.unpack_from(f">{magic[-1]}I", content, 4)
-    body = content[4 * (1 + len(shape)) :]
-    if len(body) != math.prod(shape):
-        raise DataError(f"{path} should hold {shape} bytes and holds {len(body)}")
-    if not body:
-        raise DataError(f"{path} holds nothing: its shape is {shape}")
-    return torch.frombuffer(bytearray(body), dtype=torch.uint8).reshape(shape)
+def read(folder: str | Path, file: str) -> bytes:
+    """Return a file of the data set, unpacked."""
+    paths = [Path(folder, file + end) for end in (".gz", "")]
+    path = next(filter(Path.exists, paths), None)
+    if path is None:
+        raise DataError(MISSING.format(file=file, folder=folder))
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be unpacked: {error}") from error
+    found, expected = hashlib.sha256(content).hexdigest(), FILES[file]
+    if found != expected:
+        says = f"unpacked, its SHA-256 is {found}, expected {expected}"
+        raise DataError(f"{path} is not of Fashion-MNIST: {says}")
+    return content
 
 
-def load(folder, held_out=HELD_OUT):
+def load(folder: str | Path, held_out: int = HELD_OUT) -> Data:
     """Read the data set, and hold out a part of what it has for training."""
-    found = []
+    digest, found = hashlib.sha256(repr(held_out).encode()), []
     for file in FILES:
-        paths = [Path(folder, file + end) for end in (".gz", "")]
-        path = next((path for path in paths if path.exists()), None)
-        if path is None:
-            raise DataError(MISSING.format(file=file, folder=folder))
-        found.append(read_idx(path))
-    digest = hashlib.sha256(repr(held_out).encode())
-    for images, labels in (found[:2], found[2:]):
-        if labels.dim() != 1 or images.shape != (len(labels), 28, 28):
-            shapes = f"images {tuple(images.shape)} and labels {tuple(labels.shape)}"
-            raise DataError(f"{folder} has {shapes}, not (N, 28, 28) and (N,)")
-        if labels.max() >= CLASSES:
-            raise DataError(
-                f"{folder} has a label {labels.max()}, not 0 to {CLASSES - 1}"
-            )
-        for values in (images, labels):
-            digest.update(values.numpy())
-    images, labels = found[:2]
-    if held_out >= len(labels):
-        raise DataError(f"{folder} has {len(labels)} images to train on or to hold out")
+        values = bytearray(read(folder, file)[16 if "images" in file else 8 :])
+        digest.update(values)
+        found.append(torch.frombuffer(values, dtype=torch.uint8))
+    images, labels = found[0].reshape(-1, 28, 28), found[1]
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     inner, outer = order[held_out:], order[:held_out]
     mean, std = (f(images[inner] / 255) for f in (torch.mean, torch.std))
 
-    def prepared(images, labels):
+    def prepared(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         x = ((images / 255 - mean) / std)[:, None]
         return x.contiguous(memory_format=torch.channels_last), labels.long()
 
     return Data(
         train=prepared(images[inner], labels[inner]),
         held_out=prepared(images[outer], labels[outer]),
-        test=prepared(*found[2:]),
+        test=prepared(found[2].reshape(-1, 28, 28), found[3]),
         digest=digest.hexdigest(),
     )
 
 
-def choose(images, labels):
+def choose(images: str, labels: Tensor) -> Tensor:
     """Return which of the images to train on."""
-    if images == "few":
-        return torch.arange(FEW)
-    if images in ("all", "often"):
-        return torch.arange(len(labels))
-    most = labels.bincount().min()
-    return torch.cat(
-        [
-            (labels == k).nonzero()[
-                : round(float(most) * IMBALANCE ** (-k / (CLASSES - 1))), 0
-            ]
-            for k in range(CLASSES)
-        ]
-    )
+    if images != "unbalanced":
+        return torch.arange(FEW if images == "few" else len(labels))
+    most = float(labels.bincount().min())
+    counts = [round(most * IMBALANCE ** (-k / (CLASSES - 1))) for k in range(CLASSES)]
+    chosen = [(labels == k).nonzero()[:count, 0] for k, count in enumerate(counts)]
+    return torch.cat(chosen)
 
 
-def add_noise(labels, rate, generator):
+def add_noise(labels: Tensor, rate: float, generator: torch.Generator) -> Tensor:
     """Give a share of the labels another class, each of the others as likely."""
     wrong = torch.rand(len(labels), generator=generator) < rate
-    shift = torch.randint(1, CLASSES, labels.shape, generator=generator)
-    return torch.where(wrong, (labels + shift) % CLASSES, labels)
+    step = torch.randint(1, CLASSES, labels.shape, generator=generator)
+    return torch.where(wrong, (labels + step) % CLASSES, labels)
 
 
-def network(width):
+def network(width: int) -> nn.Module:
     """Return three convolutions, each of which halves the image, and two layers."""
-    layers, channels = [], (1, width, 2 * width, 4 * width)
-    for before, after in itertools.pairwise(channels):
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise((1, width, 2 * width, 4 * width)):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.ReLU()]
     layers += [nn.Flatten(), nn.Linear(64 * width, 128), nn.ReLU()]
     model = nn.Sequential(*layers, nn.Linear(128, CLASSES))
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last)  # type: ignore
 
 
-def loss_of(setting, weight):
+def loss_of(setting: Setting, weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the loss of a setting: of logits and what they are to learn."""
+    t, given = setting.temperature, weight if setting.weights == "torch" else None
+    e = convert_smoothing(setting.smoothing, CLASSES, setting.convention, "uniform")
+    smoothed = partial(F.cross_entropy, label_smoothing=e)
+
+    def distil(z: Tensor, v: Tensor) -> Tensor:
+        q, log_p = (v / t).softmax(1), (z / t).log_softmax(1)
+        return t**2 * F.kl_div(log_p, q, reduction="batchmean")
+
+    def weigh_rows(z: Tensor, y: Tensor) -> Tensor:
+        return (weight[y] * smoothed(z, y, reduction="none")).sum() / weight[y].sum()
+
     if setting.teacher is not None:
-        t = setting.temperature
-
-        def distil(z, v):
-            q = (v / t).softmax(1)
-            return t**2 * F.kl_div((z / t).log_softmax(1), q, reduction="batchmean")
-
         return distil
-    smoothing = convert_smoothing(
-        setting.smoothing, CLASSES, setting.convention, "uniform"
-    )
-    if setting.weights == "rows":
-
-        def weigh_rows(z, y):
-            rows = F.cross_entropy(z, y, reduction="none", label_smoothing=smoothing)
-            return (weight[y] * rows).sum() / weight[y].sum()
-
-        return weigh_rows
-    weight = weight if setting.weights == "torch" else None
-    return lambda z, y: F.cross_entropy(z, y, weight, label_smoothing=smoothing)
+    return weigh_rows if setting.weights == "rows" else partial(smoothed, weight=given)
 
 
-def train(setting, seed, data, teacher=None, progress=lambda images: None):
+def train(
+    setting: Setting,
+    seed: int,
+    data: Data,
+    teacher: nn.Module | None = None,
+    progress: Callable[[int], object] = bool,
+) -> dict[str, Any]:
     """Train a network, and return its state and its logits."""
     torch.manual_seed(seed)
     model = network(setting.width)
     generator = torch.Generator().manual_seed(seed)
-    chosen = choose(setting.images, data.train[1])
+    chosen, epochs = choose(setting.images, data.train[1]), EPOCHS[setting.images]
     x, y = data.train[0][chosen], data.train[1][chosen]
     weight = len(y) / y.bincount(minlength=CLASSES)
-    learnt = add_noise(y, setting.noise, generator)
-    if teacher is not None:
-        learnt = logits_of(teacher, x)
+    noisy = add_noise(y, setting.noise, generator)
+    learnt = noisy if teacher is None else logits_of(teacher, x)
     loss = loss_of(setting, weight)
-    batches = math.ceil(len(x) / BATCH)
-    steps = EPOCHS[setting.images] * batches
+    steps = epochs * math.ceil(len(x) / BATCH)
     optimizer = torch.optim.Adam(model.parameters(), RATE, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: 1 - n / steps)
-    for _ in range(EPOCHS[setting.images]):
+    for _ in range(epochs):
         for rows in torch.randperm(len(x), generator=generator).split(BATCH):
             optimizer.zero_grad()
             loss(model(x[rows]), learnt[rows]).backward()
             optimizer.step()
             schedule.step()
             progress(len(rows))
-    return {
-        "state": model.state_dict(),
-        "held out": logits_of(model, data.held_out[0]),
-        "test": logits_of(model, data.test[0]),
-    }
+    parts = {"held out": data.held_out, "test": data.test}
+    logits = {name: logits_of(model, x) for name, (x, _) in parts.items()}
+    return {"state": model.state_dict(), **logits}
 
 
 @torch.no_grad()
-def logits_of(model, x):
+def logits_of(model: nn.Module, x: Tensor) -> Tensor:
+    """Return the logits of a network, in parts that fit in memory."""
     return torch.cat([model(part) for part in x.split(1000)])
 
 
-def images_seen(setting, data):
+def images_seen(setting: Setting, data: Data) -> int:
     """Return how many images a run trains on, each as often as it is seen."""
     return EPOCHS[setting.images] * len(choose(setting.images, data.train[1]))
 
 
-def teacher_of(setting):
-    """Return how the teacher of a student is trained."""
+def teacher_of(setting: Setting) -> Setting | None:
+    """Return how the teacher of a student is trained, if there is one."""
+    if setting.teacher is None:
+        return None
     return Setting(setting.teacher, images=setting.images, width=TEACHER)
-
-
-class Runs:
-    """Runs that are trained once, and kept in a folder."""
-
-    def __init__(self, folder, data, progress=lambda images: None):
-        self.folder, self.data, self.progress = folder, data, progress
-
-    def path(self, setting, seed):
-        what = repr((asdict(setting), seed, torch.__version__, self.data.digest, CODE))
-        return self.folder / f"{hashlib.sha256(what.encode()).hexdigest()[:20]}.pt"
-
-    def train(self, setting, seed):
-        teacher = None
-        if setting.teacher is not None:
-            taught = self.get(teacher_of(setting), seed)
-            teacher = network(TEACHER)
-            teacher.load_state_dict(taught["state"])
-        return train(setting, seed, self.data, teacher, self.progress)
-
-    def get(self, setting, seed):
-        path = self.path(setting, seed)
-        if not path.exists():
-            found = self.train(setting, seed)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # A run that is killed while it writes must not pass for one that has ended.
-            torch.save(found, unfinished := path.with_suffix(".part"))
-            unfinished.replace(path)
-        return torch.load(path)

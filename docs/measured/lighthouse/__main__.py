@@ -1,4 +1,4 @@
-"""Let Lighthouse judge four pages, as a phone gets them, into ``lighthouse.json``."""
+"""Let Lighthouse judge four pages, as a phone gets them: ``nox -s lighthouse``."""
 
 import gzip
 import json
@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from measured import rows
 
 ROOT = Path(__file__).parents[3]
 SITE = ROOT / "docs" / "_build" / "html"
@@ -30,6 +33,7 @@ class Compressing(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        """Send a file."""
         path = Path(self.translate_path(self.path))
         if not path.is_file():
             self.send_error(404)
@@ -45,53 +49,47 @@ class Compressing(SimpleHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *args: object) -> None:
-        pass
+        """Say nothing."""
 
 
-def judge(address: str, chromium: str) -> dict[str, float]:
+def judge(host: str, page: str, chromium: str) -> rows.Row:
     """Return the scores of a page, the bytes it takes and how far its content moves."""
     command = (
-        "node", LIGHTHOUSE / "cli" / "index.js", address, "--output=json", "--quiet",
+        "node", LIGHTHOUSE / "cli" / "index.js", host + page, "--output=json", "--quiet",
         "--chrome-flags=--headless=new --no-sandbox",
     )  # fmt: skip
     env = os.environ | {"CHROME_PATH": chromium}
     report = json.loads(subprocess.check_output(command, env=env))
-    scores = {name: report["categories"][name]["score"] * 100 for name in LEAST}
-    return {name: round(score) for name, score in scores.items()} | {
-        "bytes": report["audits"]["total-byte-weight"]["numericValue"],
-        "shift": report["audits"]["cumulative-layout-shift"]["numericValue"],
-    }
+    scores = {name: round(report["categories"][name]["score"] * 100) for name in LEAST}
+    audits = {"bytes": "total-byte-weight", "shift": "cumulative-layout-shift"}
+    found = {name: report["audits"][of]["numericValue"] for name, of in audits.items()}
+    return {"page": page} | scores | found
+
+
+def failures(judged: Iterable[rows.Row]) -> Iterator[str]:
+    """Say of each page what is worse than it may be."""
+    for row in judged:
+        low = [name for name, least in LEAST.items() if row[name] < least]
+        heavy = row["page"] == PAGES[0] and row["bytes"] > MOST_BYTES
+        for name in [*low, *["shift"] * bool(row["shift"]), *["bytes"] * heavy]:
+            yield f"{row['page']}: {name} {row[name]}"
 
 
 def main() -> None:
+    """Judge the site that is built, write the scores, and fail if one is too low."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         sys.exit("there is no browser: install chromium")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Compressing, directory=SITE))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     host = f"http://127.0.0.1:{server.server_port}/"
-    pages = {page: judge(host + page, chromium) for page in PAGES}
-    version = subprocess.check_output([chromium, "--version"], text=True)
-    found = {
-        "lighthouse": json.loads((LIGHTHOUSE / "package.json").read_text())["version"],
-        "chromium": version.split()[1],
-        "pages": pages,
-    }
-    text = json.dumps(found, indent=1)
-    print(text)
-    Path(__file__).with_name("lighthouse.json").write_text(text + "\n", encoding="utf-8")
-    failures = [
-        f"{page}: {name} {got[name]}"
-        for page, got in pages.items()
-        for name, least in LEAST.items()
-        if got[name] < least
-    ]
-    failures += [
-        f"{page}: shift {got['shift']}" for page, got in pages.items() if got["shift"]
-    ]
-    if pages["index.html"]["bytes"] > MOST_BYTES:
-        failures.append(f"index.html: {pages['index.html']['bytes']} bytes")
-    sys.exit("\n".join(failures) or None)
+    judged = [judge(host, page, chromium) for page in PAGES]
+    version = subprocess.check_output([chromium, "--version"], text=True).split()[1]
+    release = json.loads((LIGHTHOUSE / "package.json").read_text())["version"]
+    browser = {"lighthouse": release, "chromium": version}
+    rows.write(Path(__file__).with_name("pages.csv"), judged, browser)
+    print(*judged, sep="\n")
+    sys.exit("\n".join(failures(judged)) or None)
 
 
 if __name__ == "__main__":
