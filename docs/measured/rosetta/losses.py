@@ -7,9 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from label_smoothing.auditing.conventions import BINARY, CONVENTIONS, PADDED
-
 from label_smoothing import convert_smoothing, optimal_logit_gap
+from label_smoothing.auditing.conventions import BINARY, CONVENTIONS, PADDED
 from measured.rows import Row
 
 HERE = Path(__file__).parent

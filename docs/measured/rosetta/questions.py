@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from label_smoothing.auditing.conventions import PADDED
 from torch import Tensor
 
 from label_smoothing import recover_target, smooth
+from label_smoothing.auditing.conventions import PADDED
 from measured.rosetta.losses import (
     SMOOTHING,
     TRUE,
