@@ -173,7 +173,7 @@ def run_command(block: Block, folder: Path) -> None:
 def recorded(text: str) -> str:
     """Return what was printed by the script that has this text."""
     scripts = {path.read_text("utf-8"): path.name for path in SCRIPTS.glob("*.py")}
-    record = json.loads((DOCS / "frameworks.json").read_text("utf-8"))
+    record = json.loads((DOCS / "scripts.jsonl").read_text("utf-8"))
     return "\n".join(record[scripts[f"{text}\n"]]["printed"])
 
 

@@ -83,7 +83,7 @@ globalThis.explorers = (() => {
        static text      its own words, all of them
        initial          the state it starts from
        accept(state)    the state made valid; what is not is replaced
-       template()       its HTML, anew whenever shape(state) changes
+       template()       its HTML, again whenever shape(state) changes
        update()         computes `values` and writes them into the HTML
        input(control)   what a control with data-set changes in the state
        summary()        one sentence for a screen reader
