@@ -313,7 +313,7 @@ def pin(session: nox.Session) -> None:
     frozen = session.run(
         "python", "-m", "pip", "freeze", "--exclude-editable", silent=True
     )
-    version = session.run("python", "--version", silent=True).strip()
+    version = session.run("python", "--version", silent=True).rpartition(".")[0]
     head = "# What the numbers on the site were verified with: CPU build of torch"
     lines = sorted(re.sub(r"\+\w+$", "", frozen, flags=re.M).splitlines(), key=str.lower)
     PINS.write_text("\n".join([f"{head}, {version}.", *lines, ""]), encoding="utf-8")
