@@ -176,10 +176,11 @@ def install_node(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
-    """Try the site that ``nox -s docs`` has built in a browser."""
+    """Try the built site in a browser; ``-- --pictures`` takes one of each page."""
     install_node(session)
     install(session, "browser")
-    session.run("pytest", "tests/browser", *session.posargs)
+    options = ("-n", "auto", "--dist", "worksteal")
+    session.run("pytest", "tests/browser", *options, *session.posargs)
 
 
 @nox.session(default=False)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from playwright.sync_api import Locator, Page
 
 from label_smoothing import convert_smoothing, explain_gather
-from label_smoothing.__main__ import logits as example
+from label_smoothing.example import logits as example
 
 CASES = tomllib.loads(Path(__file__).with_name("explorers.toml").read_text("utf-8"))
 every = pytest.mark.parametrize("name", CASES)
