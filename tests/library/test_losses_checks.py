@@ -22,6 +22,7 @@ from label_smoothing import (
 )
 from label_smoothing.example import logits as LOGITS
 from label_smoothing.example import target as TARGET
+from label_smoothing.losses import check_smoothing
 
 from .fast_calls import CHUNK, SMALL
 from .inputs import both, classes, exactly, zeros
@@ -92,6 +93,13 @@ def test_smoothing_out_of_range_is_refused(loss: Loss, value: Any) -> None:
 def test_smoothing_of_one_is_refused_by_our_losses(cls: Any, value: Any) -> None:
     message = f"smoothing must satisfy 0 <= smoothing < 1, got {value}"
     check_refused(Loss(cls), "smoothing", value, ValueError, message)
+
+
+def test_one_is_refused_unless_it_may_be_given() -> None:
+    assert check_smoothing(1, may_be_one=True) is None
+    message = "smoothing must satisfy 0 <= smoothing < 1, got 1"
+    with pytest.raises(ValueError, match=exactly(message)):
+        check_smoothing(1)
 
 
 @pytest.mark.parametrize(("value", "got"), [("0.1", "str"), (None, "NoneType")])
