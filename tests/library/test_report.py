@@ -168,3 +168,16 @@ def test_half_precision_of_the_rows_that_count() -> None:
         "label_smoothing=-0.1 is taken for no smoothing",
         "26215 rows of zeros in float16 give inf, in float32 4.219e+04",
     )
+
+
+def test_half_precision_of_a_loss_that_moves_away_from_its_target() -> None:
+    def negative(z: Tensor, y: Tensor) -> Tensor:
+        return -F.cross_entropy(z, y, label_smoothing=0.1, reduction="sum")
+
+    words = "26215 rows of zeros in float16 give -inf, in float32 -4.219e+04"
+    assert words in audit(negative, 5).suspicious
+
+
+def test_a_loss_that_ends_above_the_entropy() -> None:
+    report = audit(lambda z, y: F.cross_entropy(z, y, label_smoothing=0.3) + 1, 5)
+    assert "floor       1.8838 nats, H(q') + 1.0000\n" in str(report)
