@@ -29,7 +29,7 @@
       floor: "floor",
       caption:
         "<strong>A bar of {q} is a share of {delta} on top of a share of {u}.</strong> " +
-        "The marks on {p} stand at {q}: training moves the one to the other, and the loss to its floor.",
+        "The marks on {p} show {q}: training moves {p} to them, and the loss to its floor.",
       bar: (loss, hard, soft, floor) =>
         `The loss, ${loss}, as a bar of two parts, ${hard} and ${soft}; a mark at its floor, ${floor}`,
       summary: (loss, floor) => `Loss ${loss}, floor ${floor}.`,
