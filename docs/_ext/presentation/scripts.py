@@ -36,9 +36,9 @@ class Ran(SphinxDirective):
             )
         versions = " and ".join(map(" ".join, row["versions"].items()))
         return [
-            self.block(text.rstrip("\n"), "python", "script"),
+            self.block(text.rstrip("\n"), "python", "program"),
             nodes.paragraph("", f"With {versions} it prints:", classes=["ran"]),
-            self.block("\n".join(row["printed"]), "none", "output"),
+            self.block("\n".join(row["printed"]), "none", "recorded"),
         ]
 
     def find(self, name: str) -> Path:
