@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from sphinx.errors import SphinxParallelError
 from verified.claims import claims
 
 from .conftest import Build, read_cases
@@ -66,7 +67,9 @@ def test_what_a_broken_check_lets_through_is_named(
 
 
 def test_a_page_that_is_wrong_already_proves_nothing(build: Build) -> None:
-    with pytest.raises(RuntimeError, match=r"index as it is: \['numbers that nothing"):
+    with pytest.raises(
+        SphinxParallelError, match=r"index as it is: \['numbers that nothing"
+    ):
         build("It is 0.5.", "proof")
 
 
@@ -87,8 +90,9 @@ def test_the_numbers_are_counted(build: Build) -> None:
     assert ">3</span> numbers" in (out / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_sample_is_flipped_in_the_sources(build: Build, tmp_path: Path) -> None:
-    _, out = build(PAGE, "proof", proof_whole=10)
+def test_a_sample_is_flipped_in_the_sources(build: Build, tmp_path: Path, capfd) -> None:
+    hidden = "{num}`0.25\n:= 1 / 4`"
+    _, out = build(f":::{{note}}\n{PAGE}\n:::\n\n{hidden}", "proof", proof_whole=13)
     source = (tmp_path / "docs" / "index.md").read_text(encoding="utf-8")
     sample = json.loads((out.parent / "doctrees" / "sample.json").read_text())
     flipped = {
@@ -97,5 +101,6 @@ def test_a_sample_is_flipped_in_the_sources(build: Build, tmp_path: Path) -> Non
         for line in set(flip["text"].splitlines()) - set(source.splitlines())
     }
     assert len(flipped) == len(sample) == 10
+    assert "3 of 13 flips are left out" in capfd.readouterr().out
     assert {flip["path"] for flip in sample} == {"docs/index.md"}
     assert {"0.76", "0.85", "1.75", "At ε = {given}`0.4 := , 0.3)`."} <= flipped

@@ -8,23 +8,24 @@ The build reads a page the same way whatever its digits are. That it does is see
 ``proof_whole``, which flips digits in the sources, for the whole build to catch.
 """
 
-import csv
 import datetime
 import gc
 import itertools
 import json
 import logging
-import multiprocessing
+import os
 import random
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import torch
 from docutils import nodes
+from measured import rows
 from sphinx.application import Sphinx
+from sphinx.util.logging import LogCollector
+from sphinx.util.parallel import ParallelTasks
 
 from verified import code, repository
 from verified.claims import Claim, claims
@@ -36,22 +37,13 @@ from verified.snapshots import Recording
 Found = tuple[str, list[str], int]  # a page, what survives, and how many flips
 
 
-class Warnings(logging.Handler):
-    """Collects the warnings of Sphinx, instead of showing them."""
-
-    def __enter__(self) -> list[str]:
-        self.messages: list[str] = []
-        self.logger = logging.getLogger("sphinx")
-        self.handlers, self.logger.handlers = self.logger.handlers, [self]
-        return self.messages
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep what is a warning."""
-        if record.levelno >= logging.WARNING:
-            self.messages.append(record.getMessage())
-
-    def __exit__(self, *error: object) -> None:
-        self.logger.handlers = self.handlers
+def warnings_of(check: Callable[[], object]) -> list[str]:
+    """Return what a check warns of, instead of showing it."""
+    collector = LogCollector()
+    with collector.collect():
+        check()
+    logs = [log for log in collector.logs if log.levelno >= logging.WARNING]
+    return [log.getMessage() for log in logs]
 
 
 def flips(claim: Claim) -> Iterator[str]:
@@ -60,14 +52,6 @@ def flips(claim: Claim) -> Iterator[str]:
         if claim.words[at].isdigit():
             digit = str((int(claim.words[at]) + 1) % 10)
             yield claim.words[:at] + digit + claim.words[at + 1 :]
-
-
-proof: "Proof"
-
-
-def prove(page: str) -> Found:
-    """Prove a page, in a worker."""
-    return proof.prove(page)
 
 
 class Proof(Recording):
@@ -83,16 +67,14 @@ class Proof(Recording):
         if self.config.proof_whole:
             self.write_sample(pages, self.config.proof_whole)
             return
-        global proof
-        proof = self  # for the workers, which are forks
-        gc.freeze()  # or each of them would search all of the site for garbage
-        # One thread each: those of torch do not outlive a fork, and it waits for them.
-        with ProcessPoolExecutor(
-            mp_context=multiprocessing.get_context("fork"),
-            initializer=torch.set_num_threads,
-            initargs=(1,),
-        ) as pool:
-            self.report(list(pool.map(prove, pages)))
+        gc.freeze()  # or each worker would search all of the site for garbage
+        torch.set_num_threads(1)  # others do not outlive a fork, which waits for them
+        results: list[Found] = []
+        tasks = ParallelTasks(os.cpu_count() or 1)
+        for page in pages:
+            tasks.add_task(self.prove, page, lambda _, found: results.append(found))
+        tasks.join()
+        self.report(sorted(results))
 
     def prove(self, name: str) -> Found:
         """Return the flips of a page that no check catches."""
@@ -114,18 +96,14 @@ class Proof(Recording):
 
     def caught(self, page: Page, node: nodes.Element | None) -> list[str]:
         """Return the warnings about a node, or about the whole page."""
-        with Warnings() as warnings:
-            if node is not None and is_tied(node):
-                page.check_tie(node)
-                return warnings
-            plt.close("all")  # what an example that failed left open
-            if not self.test_doc(page.name, page.tree):
-                warnings.append("an example fails")
-            if not warnings:
-                code.check(self.env.doc2path(page.name), page.tree)
-            if not warnings:
-                Page(self.env, page.name, page.tree).check()
-        return warnings
+        checks: list[Callable[[], object]] = [
+            partial(self.test_doc, page.name, page.tree),
+            partial(code.check, self.env.doc2path(page.name), page.tree),
+            lambda: Page(self.env, page.name, page.tree).check(),
+        ]
+        if node is not None and is_tied(node):
+            checks = [partial(page.check_tie, node)]
+        return next(filter(None, map(warnings_of, checks)), [])
 
     def test_group(self, group: Any) -> bool:
         """Run the examples that have not been seen to pass in the very same words."""
@@ -157,10 +135,8 @@ class Proof(Recording):
         print(f"{total:5} digits in all")
         if self.config.proof_record and not self._app.statuscode:
             today = datetime.datetime.now(datetime.UTC).date()
-            with Path(self.srcdir, "measured", "proof.csv").open("w", newline="") as file:
-                rows = csv.writer(file, lineterminator="\n")
-                rows.writerow(("date", "commit", "flipped"))
-                rows.writerow((today, self.config.proof_record, total))
+            row = {"date": today, "commit": self.config.proof_record, "flipped": total}
+            rows.write(Path(self.srcdir, "measured", "proof.csv"), [row])
 
     def write_sample(self, pages: list[str], size: int) -> None:
         """Write some flips as whole files, for the whole build to catch."""
