@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
+from sphinx.errors import ThemeError
 
 from .conftest import Build
 
@@ -61,3 +62,9 @@ def test_an_example_that_fails_is_reported_once_with_its_line(build: Build) -> N
     warnings = build(page)[0]
     assert warnings.count("WARNING") == 1
     assert 'File "index.md", line 5' in warnings
+
+
+def test_an_error_of_a_build_is_not_hidden_by_the_checks(build: Build) -> None:
+    page = "```{testcode}\nraise KeyboardInterrupt\n```"
+    with pytest.raises(ThemeError, match="none.html"):
+        build(page, html_sidebars={"**": ["none.html"]})
