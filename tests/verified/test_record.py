@@ -66,5 +66,5 @@ def test_an_example_that_fails_is_reported_once_with_its_line(build: Build) -> N
 
 def test_an_error_of_a_build_is_not_hidden_by_the_checks(build: Build) -> None:
     page = "```{testcode}\nraise KeyboardInterrupt\n```"
-    with pytest.raises(ThemeError, match="none.html"):
+    with pytest.raises(ThemeError, match=r"none\.html"):
         build(page, html_sidebars={"**": ["none.html"]})
