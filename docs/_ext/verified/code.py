@@ -60,7 +60,8 @@ class HowItRuns(SphinxTransform):
                 continue
             if kind == "testoutput" and last != "testcode":
                 warn("an output without a snippet before it", location=node)
-            number += kind != "testoutput"
+            if kind != "testoutput":
+                number += 1
             node["groups"] = [f"snippet {number}"]
             last = kind
         for number, described in enumerate(self.document.findall(addnodes.desc_content)):

@@ -24,6 +24,12 @@ from verified.roles import compare
 
 COMMAND = re.compile(r"\\[A-Za-z]+")  # of TeX
 QUOTED = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
+# What a reader sees, or hears, that is no text of its own.
+ATTRIBUTES: dict[type[nodes.Element], str] = {
+    nodes.image: "alt",
+    nodes.abbreviation: "explanation",
+    nodes.meta: "content",
+}
 NO_PROSE = (
     addnodes.desc_signature,
     nodes.citation,
@@ -150,15 +156,10 @@ class Page:
         """Yield every text of the page that a reader sees, and its node."""
         for text in self.tree.findall(nodes.Text):
             yield text.parent, str(text)
-        for image in self.tree.findall(nodes.image):
-            if not is_drawn(image):
-                yield image, image.get("alt", "")
-        for kind, attribute in (
-            (nodes.abbreviation, "explanation"),
-            (nodes.meta, "content"),
-        ):
+        for kind, attribute in ATTRIBUTES.items():
             for node in self.tree.findall(kind):
-                yield node, node.get(attribute, "")
+                if not is_drawn(node):
+                    yield node, node.get(attribute, "")
         for tree in self.tree.findall(addnodes.toctree):
             titles = [title for title, _ in tree["entries"] if title]
             yield tree, " ".join([tree.get("caption") or "", *titles])
@@ -225,15 +226,10 @@ def is_exempt(node: nodes.Element) -> bool:
     return named or is_tied(node) or isinstance(node, NO_PROSE) or bool(node.get("ran"))
 
 
-def is_strong(node: nodes.Node) -> bool:
-    """Tell the name of an argument in a list of arguments."""
-    return isinstance(node, nodes.strong | addnodes.literal_strong)
-
-
 def describes_argument(node: nodes.Element) -> bool:
     """Tell an item of a list of arguments, or the list if it has a single one."""
     listed = isinstance(node, nodes.list_item | nodes.field)
-    return listed and next(node.findall(is_strong), None) is not None
+    return listed and next(node.findall(nodes.strong), None) is not None
 
 
 def default_of(node: nodes.Element) -> str | None:
@@ -242,7 +238,7 @@ def default_of(node: nodes.Element) -> str | None:
     described = enclosing(item, lambda node: isinstance(node, addnodes.desc))
     if item is None or described is None:
         return None
-    argument = next(item.findall(is_strong)).astext()
+    argument = next(item.findall(nodes.strong)).astext()
     for parameter in described[0].findall(addnodes.desc_parameter):
         name, _, default = parameter.astext().partition("=")
         if name.partition(":")[0].strip(" *") == argument:

@@ -68,7 +68,8 @@ class Proof(Recording):
             self.write_sample(pages, self.config.proof_whole)
             return
         gc.freeze()  # or each worker would search all of the site for garbage
-        torch.set_num_threads(1)  # others do not outlive a fork, which waits for them
+        # Other threads do not outlive a fork, and torch would wait for them.
+        torch.set_num_threads(1)
         results: list[Found] = []
         tasks = ParallelTasks(os.cpu_count() or 1)
         for page in pages:

@@ -140,7 +140,10 @@ def start(app: Sphinx, env: BuildEnvironment) -> None:
     tasks.add_task(verify, app)
 
     def finish(app: Sphinx, error: Exception | None) -> None:
-        tasks.terminate() if error else tasks.join()
+        if error:
+            tasks.terminate()
+        else:
+            tasks.join()
 
     app.connect("build-finished", finish, priority=900)
 
