@@ -27,6 +27,9 @@ def read(app: Sphinx) -> list[str]:
     app.project._docname_to_path.update(found)  # Sphinx looks for pages in docs alone
     for name in found:
         app.builder.read_doc(name)
+        # The site knows nothing of it: no index and no search may lead there.
+        app.emit("env-purge-doc", app.env, name)
+        app.env.clear_doc(name)
     return list(found)
 
 
