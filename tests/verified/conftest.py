@@ -1,76 +1,71 @@
 import io
-import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import nbformat
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parents[2] / "docs"
-OURS = ("presentation", "verified")
 CONF = """
-extensions = ["myst_parser", "sphinx.ext.doctest", "sphinxcontrib.bibtex",
+extensions = ["myst_nb", "sphinx.ext.doctest", "sphinxcontrib.bibtex",
               "presentation", "verified"]
 myst_enable_extensions = ["dollarmath"]
+nb_execution_mode = "off"
 doctest_default_flags = 0
 bibtex_bibfiles = ["references.bib"]
-exclude_patterns = ["_build", "auto_examples"]
+exclude_patterns = ["_build"]
 verified_names = ["label_smoothing", "label_smoothing.example"]
 # One process builds many sites.
 suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role",
                      "bibtex.duplicate_citation"]
-"""
-NOTEBOOK_CONF = f"""{CONF.replace("myst_parser", "myst_nb")}
-nb_execution_mode = "off"
-source_suffix = {{".md": "myst-nb", ".ipynb": "myst-nb"}}
 """
 BIB = """
 @book{knuth1984, author={Knuth, Donald}, title={The TeXbook}, year={1984},
       publisher={Addison-Wesley}, annote={gains of about 0.2%, and 0.4}}
 """
 
-SHOWN_TEXT = {"output_type": "stream", "name": "stdout", "text": "1.3883\n"}
-
 Build = Callable[..., tuple[str, Path]]
 
 
-def notebook(cell: dict[str, Any]) -> dict[str, Any]:
-    title = {"cell_type": "markdown", "metadata": {}, "source": "# Page"}
-    code = {"cell_type": "code", "metadata": {}, "execution_count": 1, "outputs": []}
-    return {
-        "cells": [title, code | cell],
-        "metadata": {"language_info": {"name": "python"}},
-        "nbformat": 4,
-        "nbformat_minor": 4,
-    }
+def read_cases(name: str) -> list[tuple[str, str]]:
+    """Return the cases of a file: what follows ``===`` in a line, and what is below."""
+    text = Path(__file__).with_name(name).read_text("utf-8")
+    cases = [case.partition("\n") for case in text.split("=== ")[1:]]
+    return [(head, below) for head, _, below in cases]
 
 
 def build_site(
     root: Path,
-    page: str | dict[str, Any],
+    page: str | list[NotebookNode],
     builder: str = "html",
     pages: Mapping[str, str] = MappingProxyType({}),
     **options: Any,
 ) -> tuple[str, Path]:
     """Build a site of one page; return its warnings and the folder of the output.
 
-    The page is Markdown, or the one code cell of a notebook, with its outputs. There may
-    be more pages, by name. Options are settings of the configuration. What ran is
-    recorded, if not compared.
+    The page is Markdown, or the cells of a notebook, with their outputs. There may be
+    more pages, by name. Options are settings of the configuration. What ran is recorded,
+    if not compared.
     """
     source = root / "docs"
-    source.mkdir(exist_ok=True)
-    notebook_parser = isinstance(page, dict)
-    (source / "conf.py").write_text(NOTEBOOK_CONF if notebook_parser else CONF)
-    if isinstance(page, dict):
-        (source / "index.ipynb").write_text(json.dumps(notebook(page)))
+    source.mkdir(parents=True, exist_ok=True)
+    (source / "conf.py").write_text(CONF)
+    if isinstance(page, list):
+        cells = [new_markdown_cell("# Page"), *page]
+        language = {"language_info": {"name": "python"}}
+        nbformat.write(
+            new_notebook(cells=cells, metadata=language), source / "index.ipynb"
+        )
     else:
         pages = {"index": page, **pages}
     for name, text in pages.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / f"{name}.md").write_text(f"# Page\n\n{text}\n", encoding="utf-8")
     (source / "references.bib").write_text(BIB)
     warnings, out = io.StringIO(), source / "_build" / builder
@@ -92,9 +87,6 @@ def build_site(
 
 
 @pytest.fixture
-def build(tmp_path: Path) -> Iterator[Build]:
-    """Build a site in a folder of its own, with the engine as it is in its files."""
-    (tmp_path / "docs").mkdir()
-    yield partial(build_site, tmp_path)
-    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
-        del sys.modules[name]
+def build(tmp_path: Path) -> Build:
+    """Build a site in a folder of its own."""
+    return partial(build_site, tmp_path)

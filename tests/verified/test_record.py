@@ -3,8 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_output
+from sphinx.errors import ThemeError
 
-from .conftest import SHOWN_TEXT, Build
+from .conftest import Build
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -13,8 +16,9 @@ ONE = "```{doctest}\n>>> 1 + 1\n2\n```"
 DRAWING = "```{drawing} floor(5, 0.3)\n```"
 
 
-def cell(printed: str) -> dict[str, Any]:
-    return {"source": "a", "outputs": [SHOWN_TEXT | {"text": printed}]}
+def printing(text: str) -> list[NotebookNode]:
+    output = new_output("stream", name="stdout", text=text)
+    return [new_code_cell("a", execution_count=1, outputs=[output])]
 
 
 def record(tmp_path: Path) -> dict[str, dict[str, Any]]:
@@ -46,9 +50,9 @@ def test_what_a_drawing_shows_is_recorded(build: Build, tmp_path: Path) -> None:
 def test_every_line_that_a_notebook_prints_is_recorded(
     build: Build, tmp_path: Path
 ) -> None:
-    build(cell("1.3883\n1.2969\n"))
+    build(printing("1.3883\n1.2969\n"))
     assert record(tmp_path) == {"index": {"cells": 1, "outputs": ["1.3883", "1.2969"]}}
-    warnings = build(cell("1.3884\n1.2968\n"), record=False)[0]
+    warnings = build(printing("1.3884\n1.2968\n"), record=False)[0]
     assert "outputs: the build has '1.3884', record.json '1.3883'" in warnings
     assert "outputs: the build has '1.2968', record.json '1.2969'" in warnings
 
@@ -58,3 +62,9 @@ def test_an_example_that_fails_is_reported_once_with_its_line(build: Build) -> N
     warnings = build(page)[0]
     assert warnings.count("WARNING") == 1
     assert 'File "index.md", line 5' in warnings
+
+
+def test_an_error_of_a_build_is_not_hidden_by_the_checks(build: Build) -> None:
+    page = "```{testcode}\nraise KeyboardInterrupt\n```"
+    with pytest.raises(ThemeError, match=r"none\.html"):
+        build(page, html_sidebars={"**": ["none.html"]})

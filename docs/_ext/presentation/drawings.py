@@ -30,9 +30,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
-from verified.names import NAMES
+from verified import names
 
-import label_smoothing
 from label_smoothing import figures
 
 log = logging.getLogger(__name__)
@@ -41,9 +40,6 @@ CREATOR = "label_smoothing.figures"
 METADATA = {"Date": None, "Creator": CREATOR}
 SIZE = re.compile(r'<svg.* width="([\d.]+)pt" height="([\d.]+)pt"')
 TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
-# A drawing is out of date when any of these changes: the figures, and what they call.
-SOURCES = sorted(map(str, Path(label_smoothing.__file__).parent.rglob("*.py")))
-SOURCES.append(drawings.__file__)
 DRAW = {n: getattr(home, n) for home in (figures, drawings) for n in home.__all__}
 
 
@@ -80,7 +76,7 @@ def reset_torch(gallery_conf: object, file_name: str) -> None:
 @functools.cache
 def draw(expression: str, path: Path) -> None:
     """Save the figure that an expression returns, once if several pages show it."""
-    save(eval(expression, NAMES | DRAW), path)
+    save(eval(expression, names.NAMES | DRAW), path)
 
 
 class Drawing(SphinxDirective):
@@ -105,8 +101,7 @@ class Drawing(SphinxDirective):
             inline, messages = self.parse_inline("\n".join(self.content))
             node += [nodes.caption("", "", *inline), *messages]
         self.set_source_info(node)
-        for source in SOURCES:
-            self.env.note_dependency(source)
+        names.note_sources(self.env)
         return [node]
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from docutils import nodes
 from measured import rows
 from measured.frameworks.__main__ import digest
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 RECORD = "measured/frameworks/scripts.jsonl"
@@ -36,9 +35,9 @@ class Ran(SphinxDirective):
             )
         versions = " and ".join(map(" ".join, row["versions"].items()))
         return [
-            self.block(text.rstrip("\n"), "python", "script"),
+            self.block(text.rstrip("\n"), "python", "program"),
             nodes.paragraph("", f"With {versions} it prints:", classes=["ran"]),
-            self.block("\n".join(row["printed"]), "none", "output"),
+            self.block("\n".join(row["printed"]), "none", "recorded"),
         ]
 
     def find(self, name: str) -> Path:
@@ -55,8 +54,3 @@ class Ran(SphinxDirective):
         block["ran"] = kind
         self.set_source_info(block)
         return block
-
-
-def setup(app: Sphinx) -> None:
-    """Register the directive."""
-    app.add_directive("ran", Ran)

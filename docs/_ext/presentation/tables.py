@@ -13,6 +13,7 @@ from measured.rosetta.losses import HERE, LIBRARIES, convention, in_torch, to_wr
 from measured.rows import Row
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from verified.names import note_sources
 
 from label_smoothing.auditing.conventions import CONVENTIONS
 
@@ -98,6 +99,7 @@ class Rosetta(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
+        note_sources(self.env)
         found, cells = of_table(self.arguments[0])
         head = HEADS[self.arguments[0]].split("|")
         group = nodes.tgroup(cols=len(head))

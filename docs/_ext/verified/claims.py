@@ -1,8 +1,8 @@
 """What a page claims: the numbers that a reader sees and that a check compares.
 
-These are the numbers with a tie, those of an output that is written below its code, the
-defaults that a docstring describes, and those in the text of a link or in a sample of the
-page's own source. Any other number is a warning, so there is none.
+These are the numbers with a tie, those of an output that an author wrote below its code,
+the defaults that a docstring describes, and those in the text of a link or in a sample of
+the page's own source. Any other number is a warning, so there is none.
 
 ``pages`` and ``code`` compare them, the site counts them, and ``proof`` flips them.
 """
@@ -14,9 +14,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from verified.code import enclosing, is_output
+from verified.code import TYPED_OUTPUT, enclosing
 from verified.numbers import NUMBER, spans
-from verified.pages import DEFAULT, default_of, is_outside_link, is_printed, is_tied
+from verified.pages import default_of, described_default, is_outside_link, is_tied
+
+Span = tuple[int, int]
 
 
 class Claim(NamedTuple):
@@ -36,32 +38,33 @@ class Claim(NamedTuple):
             text.parent.replace(text, nodes.Text(words))
 
 
-def claims(tree: nodes.document, page: str) -> Iterator[Claim]:
+def claims(tree: nodes.document) -> Iterator[Claim]:
     """Yield what a page claims, in the order of the page."""
     for text in list(tree.findall(nodes.Text)):
-        node, words = text.parent, str(text)
-        found: Iterator[tuple[int, int]] = iter(())
-        if is_tied(node) and node["tie"][0] != "value":
-            found = (m.span() for m in NUMBER.finditer(words))
-        elif isinstance(node, nodes.literal_block | nodes.doctest_block):
-            words = node.get("test", words)
-            found = in_block(node, words, page)
-        elif (m := DEFAULT.search(words)) and m[1] == default_of(node):
-            found = ((start, end) for start, end in spans(words) if m.start() < start)
-        elif (link := enclosing(node, is_outside_link)) is not None:
-            number = ((words[start:end], start, end) for start, end in spans(words))
-            found = ((start, end) for n, start, end in number if n in link["refuri"])
-        for start, end in found:
+        node = text.parent
+        words = node.get("test", str(text))
+        for start, end in numbers_of(node, text, words):
             if any(map(str.isdigit, words[start:end])):
                 yield Claim(node, words, start, end)
 
 
-def in_block(node: nodes.Element, words: str, page: str) -> Iterator[tuple[int, int]]:
+def numbers_of(node: nodes.Element, text: nodes.Text, words: str) -> list[Span]:
+    """Return where the numbers of a text are that a check compares."""
+    if is_tied(node):
+        typed = node["tie"][0] != "value"
+        return [m.span() for m in NUMBER.finditer(words)] if typed else []
+    if node.get("language") == "markdown" or node.get("ran") in TYPED_OUTPUT:
+        return list(in_block(words))
+    if (link := enclosing(node, is_outside_link)) is not None:
+        return [span for span in spans(words) if words[slice(*span)] in link["refuri"]]
+    paragraph = enclosing(node, lambda node: isinstance(node, nodes.paragraph))
+    if paragraph is not None and described_default(paragraph) is text:
+        return spans(words) if default_of(node) else []
+    return []
+
+
+def in_block(words: str) -> Iterator[Span]:
     """Yield where the numbers of an output are, or those of a sample of source."""
-    sample = node.get("language") == "markdown"
-    captured = node.get("ran") or is_output(node, page)
-    if captured or not (sample or is_printed(node, page)):
-        return
     at, code, last = 0, False, ""
     for line in words.splitlines(keepends=True):
         goes_on = line.startswith("...") or last.endswith("\\\n")
@@ -81,12 +84,10 @@ class Counted(SphinxRole):
 
 def write_count(app: Sphinx, tree: nodes.document, page: str) -> None:
     """Write the number of all claims where it is asked for."""
-    marks = [n for n in tree.findall(is_tied) if n["tie"] == ("value", "counted")]  # type: ignore[index]
-    if marks:
-        trees = ((app.env.get_doctree(name), name) for name in app.env.found_docs)
-        number = sum(len(list(claims(*tree))) for tree in trees)
-        for mark in marks:
-            mark += nodes.Text(f"{number}")  # type: ignore[operator]
+    for mark in tree.findall(nodes.inline):
+        if mark.get("tie") == ("value", "counted"):
+            trees = map(app.env.get_doctree, app.env.found_docs)
+            mark += nodes.Text(f"{sum(len(list(claims(tree))) for tree in trees)}")
 
 
 def setup(app: Sphinx) -> None:

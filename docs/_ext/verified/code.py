@@ -22,79 +22,67 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 
-from verified.places import GENERATED, warn
+from verified.places import script_of, warn
 
+# How a block of code ran, or where an output is from: the attribute "ran" of its node.
+# Beside these, the directive "ran" has a "program" and what was "recorded" of it.
+UNTESTED = {"cell", "script", "program"}
+CODE = UNTESTED | {"testcode", "doctest"}
+TYPED_OUTPUT = {"testoutput", "doctest", "console"}
+OUTPUT = TYPED_OUTPUT | {"captured", "recorded"}
 NOT_CODE = {"bibtex", "markdown", "text"}
 DRAWS = re.compile(r"\bfigures\.\w+\(")
 OPTION = re.compile(r"#\s*doctest:")
 IMPORT = re.compile(r"^(import|from) \w", re.MULTILINE)
 # Settings by which a page would show what did not run.
-EXECUTION = re.compile(r"^\W*execution_\w+\W*:", re.MULTILINE)
-# Code in the text of a gallery script; formulas are not code.
-CODE_IN_TEXT = re.compile(r"^# .*(?<!math)::", re.MULTILINE)
+EXECUTION = re.compile(r"^\W*execution_(?!count)\w+\W*:", re.MULTILINE)
 FILE_NAME = re.compile(r"[\w./-]*\.(?:gif|jpe?g|png|svg|webp)")
 
 
-class EachSnippetAlone(SphinxTransform):
-    """Run each testcode in a namespace of its own, with the output that follows it.
+class HowItRuns(SphinxTransform):
+    """Say of each block how it runs, and let each snippet run alone.
 
-    The examples of a docstring share one too.
+    The examples of a docstring share a namespace.
     """
 
-    default_priority = 400
+    default_priority = 999
 
     def apply(self, **options: object) -> None:
-        """Give each snippet a group of its own."""
+        """Mark the blocks, and give each snippet a group of its own."""
+        script = script_of(self.document["source"])
+        code = set(script.read_text("utf-8").splitlines()) if script.exists() else set()
         number, last = 0, None
-        for node in self.document.findall(nodes.Element):
-            if not is_test(node):
+        for node in blocks(self.document):
+            kind = node["ran"] = node.get("ran") or how_it_ran(node, code)
+            if "testnodetype" not in node:
                 continue
-            kind = node["testnodetype"]
-            if kind in ("testcode", "doctest"):
-                number += 1
-            elif kind == "testoutput" and last != "testcode":
+            if kind == "testoutput" and last != "testcode":
                 warn("an output without a snippet before it", location=node)
-            elif kind in ("testsetup", "testcleanup"):
-                warn("code that a reader does not see", location=node)
-            if kind in ("testcode", "testoutput", "doctest"):
-                node["groups"] = [f"snippet {number}"]
+            if kind != "testoutput":
+                number += 1
+            node["groups"] = [f"snippet {number}"]
             last = kind
         for number, described in enumerate(self.document.findall(addnodes.desc_content)):
-            for block in described.findall(nodes.doctest_block):
+            examples = list(described.findall(nodes.doctest_block))
+            for block in examples:
                 block["groups"] = [f"docstring {number}"]
+            say_that_it_goes_on([n for n in examples if n.parent is described])
+        say_that_it_goes_on(cells(self.document))
+        say_that_it_goes_on([n for n in blocks(self.document) if n["ran"] == "script"])
 
 
-class GoesOn(SphinxTransform):
+def say_that_it_goes_on(parts: list[nodes.Element]) -> None:
     """Say above a program in parts that these continue each other."""
-
-    default_priority = 400
-
-    def apply(self, **options: object) -> None:
-        """Put a note before the first part."""
-        for parts in self.programs():
-            if len(parts) < 2:
-                continue
-            first: nodes.Node = parts[0]
-            if in_gallery(self.env.docname):  # the comment of the block stays before it
-                first = first.parent[first.parent.index(first) - 1]
-            note = "This code goes on below: each part continues the one before it."
-            at = first.parent.index(first)
-            first.parent.insert(at, nodes.paragraph("", note, classes=["goes-on"]))
-
-    def programs(self) -> Iterator[list[nodes.Element]]:
-        """Yield the cells of the page, the parts of the script, and each docstring."""
-        yield [cell for cell in self.document.findall(nodes.Element) if is_cell(cell)]
-        blocks = self.document.findall(nodes.literal_block)
-        yield [block for block in blocks if is_gallery_code(block, self.env.docname)]
-        for described in self.document.findall(addnodes.desc_content):
-            yield [n for n in described.children if isinstance(n, nodes.doctest_block)]
+    if len(parts) > 1:
+        note = "This code goes on below: each part continues the one before it."
+        at = parts[0].parent.index(parts[0])
+        parts[0].parent.insert(at, nodes.paragraph("", note, classes=["goes-on"]))
 
 
 def enclosing(
-    node: nodes.Element, wanted: Callable[[nodes.Element], bool]
+    node: nodes.Element | None, wanted: Callable[[nodes.Element], bool]
 ) -> nodes.Element | None:
     """Return the node, or the nearest one around it, that is wanted."""
     while node is not None and not wanted(node):
@@ -102,9 +90,9 @@ def enclosing(
     return node
 
 
-def is_test(node: nodes.Element) -> bool:
-    """Tell what the doctest builder runs or compares."""
-    return "testnodetype" in node.attributes
+def blocks(tree: nodes.Node) -> list[nodes.Element]:
+    """Return the blocks of code and of output in a part of a page."""
+    return [*tree.findall(nodes.literal_block), *tree.findall(nodes.doctest_block)]
 
 
 def is_cell(node: nodes.Element) -> bool:
@@ -112,57 +100,38 @@ def is_cell(node: nodes.Element) -> bool:
     return bool(node.get("nb_element") == "cell_code")
 
 
-def in_gallery(name: str) -> bool:
-    """Tell a page of the gallery."""
-    return name.startswith("auto_examples/")
+def cells(tree: nodes.Node) -> list[nodes.Element]:
+    """Return the code cells of a page."""
+    return [node for node in tree.findall(nodes.container) if is_cell(node)]
 
 
-def is_cell_input(node: nodes.Element) -> bool:
-    """Tell the code of a cell."""
-    classes = node.parent.get("classes", ())
-    return "cell_input" in classes and enclosing(node, is_cell) is not None
+def how_it_ran(node: nodes.Element, script: set[str]) -> str:
+    """Return how a block runs, or what it is the output of, or nothing.
 
-
-def is_gallery_code(node: nodes.Element, name: str) -> bool:
-    """Tell a block that Sphinx-Gallery ran: it follows a comment of Sphinx-Gallery.
-
-    The code of a script in one block comes after what it drew and printed.
+    The code of a gallery script is in its lines: not in a comment, and not indented.
     """
-    if not in_gallery(name) or is_output(node, name):
-        return False
-    for before in reversed(node.parent[: node.parent.index(node)]):
-        if isinstance(before, nodes.comment):
-            return GENERATED.match(before.astext()) is not None
-        drawn = isinstance(before, nodes.image | nodes.line_block)
-        if not drawn and not is_output(before, name):
-            return False
-    return False
-
-
-def is_output(node: nodes.Node, name: str) -> bool:
-    """Tell the output of a cell or of a gallery script, captured while it ran."""
-    if not isinstance(node, nodes.literal_block):
-        return False
+    text = node.astext()
+    if isinstance(node, nodes.doctest_block):
+        return "doctest"
+    if "testnodetype" in node:
+        return str(node["testnodetype"])
     if enclosing(node, is_cell) is not None:
-        return not is_cell_input(node)
-    return in_gallery(name) and "sphx-glr-script-out" in node.get("classes", ())
+        return "cell" if "cell_input" in node.parent["classes"] else "captured"
+    if script and "sphx-glr-script-out" in node["classes"]:
+        return "captured"
+    if node.get("language") == "console" and any(shown for _, shown in commands(text)):
+        return "console"
+    return "script" if script and script.issuperset(text.splitlines()) else ""
 
 
-def check_block(node: nodes.literal_block, name: str) -> None:
+def check_block(node: nodes.Element) -> None:
     """Warn about code that nothing runs."""
     language, text = node.get("language"), node.astext()
     if language == "console":
         check_commands(text, node)
         return
-    ran = (
-        is_test(node)
-        or is_cell_input(node)
-        or is_output(node, name)
-        or is_gallery_code(node, name)
-        or node.get("ran")
-    )
     disguised = language == "text" and (">>> " in text or IMPORT.search(text))
-    if not ran and (language not in NOT_CODE or disguised):
+    if not node["ran"] and (language not in NOT_CODE or disguised):
         warn("code that nothing runs: %r", text[:40], location=node)
 
 
@@ -181,11 +150,6 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, shown = part.strip().partition("\n")
         yield command, shown
-
-
-def has_output(text: str) -> bool:
-    """Tell a console block that shows an output."""
-    return any(shown for _, shown in commands(text))
 
 
 def check_commands(text: str, location: object) -> None:
@@ -213,15 +177,12 @@ def check_commands(text: str, location: object) -> None:
 def check_tests(tree: nodes.document) -> None:
     """Warn about tests that run less than they show."""
     for node in tree.findall(nodes.Element):
-        text = node.rawsource or node.astext()
-        if is_test(node):
-            text = node.get("test") or node.astext()
+        text = node.get("test") or node.rawsource or node.astext()
+        if "testnodetype" in node or isinstance(node, nodes.doctest_block):
             if node.get("options") or "skipif" in node or OPTION.search(text):
                 warn("a test with options, or that is skipped", location=node)
             if isinstance(node, nodes.comment):
                 warn("code that a reader does not see", location=node)
-        elif isinstance(node, nodes.doctest_block) and OPTION.search(text):
-            warn("a test with options, or that is skipped", location=node)
         elif isinstance(node, nodes.paragraph) and "\n>>> " in f"\n{text}":
             warn("a '>>>' that nothing runs: %r", node.astext()[:40], location=node)
         elif isinstance(node, nodes.block_quote) and isinstance(
@@ -241,13 +202,13 @@ def ends_in_assignment(source: str) -> bool:
 
 def check_cells(tree: nodes.document) -> None:
     """Check that cells ran in sight, and show what they draw, with an alternative."""
-    for cell in filter(is_cell, tree.findall(nodes.Element)):
+    for cell in cells(tree):
         tags = [name for name in cell["classes"] if name.startswith("tag_")]
         if tags:
             warn("a cell that does not run in full sight: %s", tags, location=cell)
         images = list(cell.findall(nodes.image))
-        blocks = filter(is_cell_input, cell.findall(nodes.literal_block))
-        source = "\n".join(block.astext() for block in blocks)
+        code = [block.astext() for block in blocks(cell) if block["ran"] == "cell"]
+        source = "\n".join(code)
         if DRAWS.search(source) and not images and not ends_in_assignment(source):
             warn("a cell that draws, without an image: %r", source[-40:], location=cell)
         for image in images:
@@ -256,34 +217,19 @@ def check_cells(tree: nodes.document) -> None:
                 warn("an image without an alternative: %r", alt, location=image)
 
 
-def check_gallery(source: Path, root: Path) -> None:
-    """Check that each script of the gallery left a figure."""
-    for script in sorted(root.glob("examples/**/*.py")):
-        page = source / "auto_examples" / script.parent.relative_to(root / "examples")
-        if not (page / "images" / f"sphx_glr_{script.stem}_001.svg").exists():
-            warn("the script left no figure: did it run?", location=f"{script}:1")
-        if CODE_IN_TEXT.search(script.read_text(encoding="utf-8")):
-            warn("code in the text, which nothing runs", location=f"{script}:1")
-
-
-def check_page(env: BuildEnvironment, name: str, tree: nodes.document) -> None:
+def check(path: Path, tree: nodes.document) -> None:
     """Warn about all code of a page that did not run, or not as it is shown."""
-    if EXECUTION.search(env.doc2path(name).read_text(encoding="utf-8")):
-        warn("a page that sets how it is executed", location=name)
-    for node in tree.findall(nodes.literal_block):
-        check_block(node, name)
+    if EXECUTION.search(path.read_text(encoding="utf-8")):
+        warn("a page that sets how it is executed", location=f"{path}:1")
+    for node in blocks(tree):
+        check_block(node)
     check_tests(tree)
     check_cells(tree)
-
-
-def check(app: Sphinx, env: BuildEnvironment) -> None:
-    """Check every page."""
-    for name in sorted(env.found_docs):
-        check_page(env, name, env.get_doctree(name))
-    check_gallery(Path(app.srcdir), Path(app.srcdir).parent)
+    scripts = [node for node in blocks(tree) if node["ran"] == "script"]
+    if scripts and not any("drawn" in image for image in tree.findall(nodes.image)):
+        warn("the script left no figure: did it run?", location=scripts[0])
 
 
 def setup(app: Sphinx) -> None:
-    """Prepare the snippets of each page, and check the pages once all are read."""
-    app.add_transform(EachSnippetAlone)
-    app.add_transform(GoesOn)
+    """Prepare the blocks of each page as soon as it is read."""
+    app.add_transform(HowItRuns)

@@ -2,29 +2,35 @@
 
 import importlib
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 
-NAMES: dict[str, Any] = {}
-
-
-def namespace(modules: list[str]) -> dict[str, Any]:
-    """Return torch, F, math, and the public names of these modules."""
-    found = {"torch": torch, "F": F, "math": math}
-    for module in map(importlib.import_module, modules):
-        public = [name for name in vars(module) if not name.startswith("_")]
-        names = getattr(module, "__all__", public)
-        found |= {name: getattr(module, name) for name in names}
-    return found
+NAMES: dict[str, Any] = {"torch": torch, "F": F, "math": math}
+# The files with the code and the data behind the names: a page that shows what they give
+# is out of date when one of them changes.
+SOURCES: set[Path] = set()
 
 
 def fill(app: Sphinx, config: Config) -> None:
-    """Fill ``NAMES``, as soon as the configuration is known."""
-    NAMES.update(namespace(config.verified_names))
+    """Add the public names of the modules, as soon as the configuration is known."""
+    for module in map(importlib.import_module, config.verified_names):
+        public = [name for name in vars(module) if not name.startswith("_")]
+        for name in getattr(module, "__all__", public):
+            NAMES[name] = getattr(module, name)
+        folder = Path(module.__file__ or "").parent
+        SOURCES.update(file for file in folder.rglob("*.*") if file.suffix != ".pyc")
+
+
+def note_sources(env: BuildEnvironment) -> None:
+    """Note that the page that is being read depends on the sources of the names."""
+    for source in SOURCES:
+        env.note_dependency(source)
 
 
 def setup(app: Sphinx) -> None:

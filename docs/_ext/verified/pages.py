@@ -14,24 +14,22 @@ from pathlib import Path
 import pybtex.database
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from verified.code import (
-    enclosing,
-    has_output,
-    is_cell_input,
-    is_gallery_code,
-    is_output,
-    is_test,
-)
+from verified import repository
+from verified.code import CODE, OUTPUT, UNTESTED, blocks, enclosing
 from verified.numbers import find, is_decimal, numbers
 from verified.places import warn
 from verified.roles import compare
 
-DEFAULT = re.compile(r"default: ([^\s,)]+)")
 COMMAND = re.compile(r"\\[A-Za-z]+")  # of TeX
 QUOTED = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
+# What a reader sees, or hears, that is no text of its own.
+ATTRIBUTES: dict[type[nodes.Element], str] = {
+    nodes.image: "alt",
+    nodes.abbreviation: "explanation",
+    nodes.meta: "content",
+}
 NO_PROSE = (
     addnodes.desc_signature,
     nodes.citation,
@@ -72,28 +70,6 @@ def annotations(bibliography: str) -> dict[str, str]:
     return {key: squeeze(work.fields.get("annote", "")) for key, work in entries.items()}
 
 
-def is_code(node: nodes.Element, name: str) -> bool:
-    """Tell code that runs."""
-    if is_test(node):
-        return bool(node["testnodetype"] != "testoutput")
-    if not isinstance(node, nodes.literal_block):
-        return isinstance(node, nodes.doctest_block)
-    ran = node.get("ran") == "script"
-    return ran or is_cell_input(node) or is_gallery_code(node, name)
-
-
-def is_printed(node: nodes.Element, name: str) -> bool:
-    """Tell what has an output."""
-    if is_test(node):
-        return bool(node["testnodetype"] != "testcode")
-    return (
-        isinstance(node, nodes.doctest_block)
-        or (node.get("language") == "console" and has_output(node.astext()))
-        or node.get("ran") == "output"
-        or is_output(node, name)
-    )
-
-
 def is_tied(node: nodes.Node) -> bool:
     """Tell a number that says where it comes from."""
     return isinstance(node, nodes.inline) and "tie" in node
@@ -115,16 +91,13 @@ class Page:
     def __init__(self, env: BuildEnvironment, name: str, tree: nodes.document) -> None:
         self.env, self.name, self.tree = env, name, tree
         self.tied: list[nodes.Element] = list(tree.findall(is_tied))  # type: ignore[arg-type]
-        blocks: list[nodes.Element] = list(tree.findall(nodes.literal_block))
-        blocks += tree.findall(nodes.doctest_block)
-        self.code = [block for block in blocks if is_code(block, name)]
-        self.printed = [block for block in blocks if is_printed(block, name)]
-        drawn = [image["alt"] for image in tree.findall(is_drawn)]  # type: ignore[index]
-        figures = [node.get("expression", "") for node in tree.findall(nodes.figure)]
+        self.code = [block for block in blocks(tree) if block["ran"] in CODE]
         code = [without_comments(block.astext()) for block in self.code]
+        figures = [node.get("expression", "") for node in tree.findall(nodes.figure)]
         ties = [node["tie"] for node in self.tied]
         expressions = [tie for kind, tie in ties if kind == "num"]
-        printed = [block.astext() for block in self.printed]
+        printed = [block.astext() for block in blocks(tree) if block["ran"] in OUTPUT]
+        drawn = [image["alt"] for image in tree.findall(is_drawn)]  # type: ignore[index]
         self.words = {
             "given": "\n".join([*code, *figures, *expressions]),
             "printed": "\n".join(map(squeeze, [*printed, *drawn])),
@@ -145,6 +118,8 @@ class Page:
     def check_tie(self, node: nodes.Element) -> None:
         """Compare the number that is shown with its tie."""
         kind, tie = node["tie"]
+        if self.name in repository.NAMES:
+            warn("a role in a page without roles: let code print it", location=node)
         if kind == "num":
             compare(node.astext(), tie, node)
         elif kind == "cited":
@@ -181,15 +156,10 @@ class Page:
         """Yield every text of the page that a reader sees, and its node."""
         for text in self.tree.findall(nodes.Text):
             yield text.parent, str(text)
-        for image in self.tree.findall(nodes.image):
-            if not is_drawn(image):
-                yield image, image.get("alt", "")
-        for kind, attribute in (
-            (nodes.abbreviation, "explanation"),
-            (nodes.meta, "content"),
-        ):
+        for kind, attribute in ATTRIBUTES.items():
             for node in self.tree.findall(kind):
-                yield node, node.get(attribute, "")
+                if not is_drawn(node):
+                    yield node, node.get(attribute, "")
         for tree in self.tree.findall(addnodes.toctree):
             titles = [title for title, _ in tree["entries"] if title]
             yield tree, " ".join([tree.get("caption") or "", *titles])
@@ -197,7 +167,7 @@ class Page:
     def check_texts(self) -> None:
         """Warn about the numbers of prose that nothing verifies."""
         for node, text in self.texts():
-            if enclosing(node, self.is_exempt) is not None:
+            if enclosing(node, is_exempt) is not None:
                 continue
             found = numbers(COMMAND.sub(" ", text))
             link = enclosing(node, is_outside_link)
@@ -228,15 +198,10 @@ class Page:
     def check_defaults(self) -> None:
         """Compare the defaults that a docstring describes with the signature."""
         for node in self.tree.findall(nodes.paragraph):
-            described = DEFAULT.search(node.astext())
-            default = default_of(node)
-            if default and described and described[1] != default.replace("'", '"'):
-                warn(
-                    "the description has the default %s, the signature %s",
-                    described[1],
-                    default,
-                    location=node,
-                )
+            said, default = described_default(node), default_of(node)
+            if said and default and said != default.replace("'", '"'):
+                words = "the description has the default %s, the signature %s"
+                warn(words, said, default, location=node)
 
     def check_code(self) -> None:
         """Look for numbers that were typed where code only repeats them."""
@@ -244,7 +209,7 @@ class Page:
             parts = tokens(block.astext())
             typed = [t.string for t in parts if t.type == tokenize.COMMENT]
             found = [number for text in typed for number in numbers(text)]
-            if not is_test(block) and not isinstance(block, nodes.doctest_block):
+            if block["ran"] in UNTESTED:
                 strings = [t.string for t in parts if t.type == tokenize.STRING]
                 found += [n for s in strings for n in numbers(s) if is_decimal(n)]
             if found:
@@ -254,41 +219,38 @@ class Page:
                     location=block,
                 )
 
-    def is_exempt(self, node: nodes.Element) -> bool:
-        """Tell what is verified elsewhere, or is no prose."""
-        ran = (
-            is_test(node)
-            or is_code(node, self.name)
-            or (isinstance(node, nodes.literal_block) and is_printed(node, self.name))
-        )
-        named = isinstance(node, addnodes.pending_xref) and not node.get("refexplicit")
-        return is_tied(node) or isinstance(node, NO_PROSE) or named or ran
+
+def is_exempt(node: nodes.Element) -> bool:
+    """Tell what is verified elsewhere, or is no prose."""
+    named = isinstance(node, addnodes.pending_xref) and not node.get("refexplicit")
+    return named or is_tied(node) or isinstance(node, NO_PROSE) or bool(node.get("ran"))
 
 
-def is_strong(node: nodes.Node) -> bool:
-    """Tell the name of an argument in a list of arguments."""
-    return isinstance(node, nodes.strong | addnodes.literal_strong)
+def describes_argument(node: nodes.Element) -> bool:
+    """Tell an item of a list of arguments, or the list if it has a single one."""
+    listed = isinstance(node, nodes.list_item | nodes.field)
+    return listed and next(node.findall(nodes.strong), None) is not None
 
 
-def default_of(node: nodes.Element | None) -> str | None:
+def default_of(node: nodes.Element) -> str | None:
     """Return the default, in the signature, of the argument that this text describes."""
-    field: nodes.Node | None = None
-    while node is not None and not isinstance(node, addnodes.desc):
-        if isinstance(node, nodes.list_item | nodes.field) and field is None:
-            field = next(node.findall(is_strong), None)
-        node = node.parent
-    if node is None or field is None:
+    item = enclosing(node, describes_argument)
+    described = enclosing(item, lambda node: isinstance(node, addnodes.desc))
+    if item is None or described is None:
         return None
-    signature = node.next_node(addnodes.desc_signature)
-    assert signature is not None
-    for parameter in signature.findall(addnodes.desc_parameter):
+    argument = next(item.findall(nodes.strong)).astext()
+    for parameter in described[0].findall(addnodes.desc_parameter):
         name, _, default = parameter.astext().partition("=")
-        if name.partition(":")[0].strip(" *") == field.astext():
+        if name.partition(":")[0].strip(" *") == argument:
             return default.strip()
     return None
 
 
-def check(app: Sphinx, env: BuildEnvironment) -> None:
-    """Check every page."""
-    for name in sorted(env.found_docs):
-        Page(env, name, env.get_doctree(name)).check()
+def described_default(paragraph: nodes.Element) -> nodes.Text | None:
+    """Return what a docstring says is the default: Napoleon makes a text of its own."""
+    said = ""
+    for text in paragraph.findall(nodes.Text):
+        if said.endswith("default: "):
+            return text
+        said += text
+    return None

@@ -8,50 +8,42 @@ The build reads a page the same way whatever its digits are. That it does is see
 ``proof_whole``, which flips digits in the sources, for the whole build to catch.
 """
 
-import csv
 import datetime
 import gc
+import itertools
 import json
 import logging
-import multiprocessing
+import os
 import random
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import torch
 from docutils import nodes
+from measured import rows
 from sphinx.application import Sphinx
+from sphinx.util.logging import LogCollector
+from sphinx.util.parallel import ParallelTasks
 
-from verified.claims import Claim, claims, in_block
-from verified.code import check_page
-from verified.numbers import spans
+from verified import code, repository
+from verified.claims import Claim, claims
+from verified.numbers import find
 from verified.pages import Page, is_tied
 from verified.places import written
-from verified.repository import NAMES, check_readme, parse
 from verified.snapshots import Recording
 
 Found = tuple[str, list[str], int]  # a page, what survives, and how many flips
 
 
-class Warnings(logging.Handler):
-    """Collects the warnings of Sphinx, instead of showing them."""
-
-    def __enter__(self) -> list[str]:
-        self.messages: list[str] = []
-        self.logger = logging.getLogger("sphinx")
-        self.handlers, self.logger.handlers = self.logger.handlers, [self]
-        return self.messages
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep what is a warning."""
-        if record.levelno >= logging.WARNING:
-            self.messages.append(record.getMessage())
-
-    def __exit__(self, *error: object) -> None:
-        self.logger.handlers = self.handlers
+def warnings_of(check: Callable[[], object]) -> list[str]:
+    """Return what a check warns of, instead of showing it."""
+    collector = LogCollector()
+    with collector.collect():
+        check()
+    logs = [log for log in collector.logs if log.levelno >= logging.WARNING]
+    return [log.getMessage() for log in logs]
 
 
 def flips(claim: Claim) -> Iterator[str]:
@@ -60,14 +52,6 @@ def flips(claim: Claim) -> Iterator[str]:
         if claim.words[at].isdigit():
             digit = str((int(claim.words[at]) + 1) % 10)
             yield claim.words[:at] + digit + claim.words[at + 1 :]
-
-
-proof: "Proof"
-
-
-def prove(page: str) -> Found:
-    """Prove a page, in a worker."""
-    return proof.prove_readme(page) if page in NAMES else proof.prove(page)
 
 
 class Proof(Recording):
@@ -79,20 +63,19 @@ class Proof(Recording):
     def write_documents(self, docnames: object) -> None:
         """Prove all pages, on all cores."""
         self.root = Path(self.srcdir).parent
+        pages = sorted(self.env.found_docs) + repository.read(self._app)
         if self.config.proof_whole:
-            self.write_sample(self.config.proof_whole)
+            self.write_sample(pages, self.config.proof_whole)
             return
-        pages = [*self.env.found_docs, *NAMES]
-        global proof
-        proof = self  # for the workers, which are forks
-        gc.freeze()  # or each of them would search all of the site for garbage
-        # One thread each: those of torch do not outlive a fork, and it waits for them.
-        with ProcessPoolExecutor(
-            mp_context=multiprocessing.get_context("fork"),
-            initializer=torch.set_num_threads,
-            initargs=(1,),
-        ) as pool:
-            self.report(list(pool.map(prove, sorted(pages))))
+        gc.freeze()  # or each worker would search all of the site for garbage
+        # Other threads do not outlive a fork, and torch would wait for them.
+        torch.set_num_threads(1)
+        results: list[Found] = []
+        tasks = ParallelTasks(os.cpu_count() or 1)
+        for page in pages:
+            tasks.add_task(self.prove, page, lambda _, found: results.append(found))
+        tasks.join()
+        self.report(sorted(results))
 
     def prove(self, name: str) -> Found:
         """Return the flips of a page that no check catches."""
@@ -102,7 +85,7 @@ class Proof(Recording):
         if wrong := self.caught(page, None):
             raise RuntimeError(f"{name} as it is: {wrong}")
         survivors, count = [], 0
-        for claim in claims(tree, name):
+        for claim in claims(tree):
             for words in flips(claim):
                 claim.say(words)
                 count += 1
@@ -114,18 +97,14 @@ class Proof(Recording):
 
     def caught(self, page: Page, node: nodes.Element | None) -> list[str]:
         """Return the warnings about a node, or about the whole page."""
-        with Warnings() as warnings:
-            if node is not None and is_tied(node):
-                page.check_tie(node)
-                return warnings
-            plt.close("all")  # what an example that failed left open
-            if not self.test_doc(page.name, page.tree):
-                warnings.append("an example fails")
-            if not warnings:
-                check_page(self.env, page.name, page.tree)
-            if not warnings:
-                Page(self.env, page.name, page.tree).check()
-        return warnings
+        checks: list[Callable[[], object]] = [
+            partial(self.test_doc, page.name, page.tree),
+            partial(code.check, self.env.doc2path(page.name), page.tree),
+            lambda: Page(self.env, page.name, page.tree).check(),
+        ]
+        if node is not None and is_tied(node):
+            checks = [partial(page.check_tie, node)]
+        return next(filter(None, map(warnings_of, checks)), [])
 
     def test_group(self, group: Any) -> bool:
         """Run the examples that have not been seen to pass in the very same words."""
@@ -135,27 +114,6 @@ class Proof(Recording):
         passed = bool(super().test_group(group))
         self.passed |= {key} if passed else set()
         return passed
-
-    def prove_readme(self, name: str) -> Found:
-        """Return the flips of a page of the repository that no check catches."""
-        path = self.root / name
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        survivors, count = [], 0
-        for token in parse(text):
-            if token.type != "fence" or token.info not in ("text", "console"):
-                continue
-            block = nodes.literal_block("", token.content, language=token.info)
-            console = token.info == "console"
-            found = (
-                in_block(block, token.content, name) if console else spans(token.content)
-            )
-            for span in found:
-                for words in flips(Claim(block, token.content, *span)):
-                    count += 1
-                    with Warnings() as warnings:
-                        check_readme(path, text.replace(token.content, words))
-                    survivors += [] if warnings else [f"{name}: {words}"]
-        return name, survivors, count
 
     def place(self, claim: Claim, page: str) -> str:
         """Return the file and the line of a claim."""
@@ -178,33 +136,47 @@ class Proof(Recording):
         print(f"{total:5} digits in all")
         if self.config.proof_record and not self._app.statuscode:
             today = datetime.datetime.now(datetime.UTC).date()
-            with Path(self.srcdir, "measured", "proof.csv").open("w", newline="") as file:
-                rows = csv.writer(file, lineterminator="\n")
-                rows.writerow(("date", "commit", "flipped"))
-                rows.writerow((today, self.config.proof_record, total))
+            row = {"date": today, "commit": self.config.proof_record, "flipped": total}
+            rows.write(Path(self.srcdir, "measured", "proof.csv"), [row])
 
-    def write_sample(self, size: int) -> None:
+    def write_sample(self, pages: list[str], size: int) -> None:
         """Write some flips as whole files, for the whole build to catch."""
         drawn = [
             (self.place(claim, page), claim, words)
-            for page in sorted(self.env.found_docs)
-            for claim in claims(self.env.get_doctree(page), page)
+            for page in pages
+            for claim in claims(self.env.get_doctree(page))
             for words in flips(claim)
         ]
-        sample = []
-        for place, claim, words in random.Random(0).sample(drawn, size):
-            file, _, line = place.rpartition(":")
-            lines = Path(file).read_text(encoding="utf-8").splitlines(keepends=True)
-            row = claim.words.count("\n", 0, claim.start)
-            old, new = (text.splitlines()[row].strip() for text in (claim.words, words))
-            tied = is_tied(claim.node)
-            old, new = (f"`{text} :=" if tied else text for text in (old, new))
-            at = next(n for n in range(int(line) - 1, len(lines)) if old in lines[n])
-            lines[at] = lines[at].replace(old, new, 1)
-            path = str(Path(file).relative_to(self.root))
-            name = f"{path}:{at + 1}: {new}"
-            sample.append({"name": name, "path": path, "text": "".join(lines)})
+        drawn = random.Random(0).sample(drawn, size)
+        sample = [flip for flip in itertools.starmap(self.in_source, drawn) if flip]
+        if lost := size - len(sample):
+            print(
+                f"{lost} of {size} flips are left out: their source is written otherwise"
+            )
         Path(self.outdir, "sample.json").write_text(json.dumps(sample))
+
+    def in_source(self, place: str, claim: Claim, words: str) -> dict[str, str] | None:
+        """Return a flip as the text of its file, if the row of the claim is found."""
+        file, _, line = place.rpartition(":")
+        lines = Path(file).read_text(encoding="utf-8").splitlines(keepends=True)
+        row = claim.words.count("\n", 0, claim.start)
+        old, new = (text.splitlines()[row].strip() for text in (claim.words, words))
+        if is_tied(claim.node):
+            old, new = (f"`{text} :=" for text in (old, new))
+        is_block = "ran" in claim.node
+        found = [
+            number
+            for number, text in enumerate(lines)
+            if (text.strip() == old if is_block else find(old, text))
+        ]
+        # The line of what is nested may be too high or too low.
+        found = [number for number in found if number >= int(line) - 1] or found
+        if not found:
+            return None
+        at = found[0]
+        lines[at] = lines[at].replace(old, new, 1)
+        path = str(Path(file).resolve().relative_to(self.root))
+        return {"name": f"{path}:{at + 1}: {new}", "path": path, "text": "".join(lines)}
 
 
 def setup(app: Sphinx) -> None:

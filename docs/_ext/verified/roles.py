@@ -9,7 +9,7 @@
 * ``{cited}`0.2 := szegedy2016: about 0.2%``` is someone else's: the words are in the
   ``annote`` of that work, in the bibliography.
 
-Beside them ``{value}`len(COLOURS)``` writes what an expression gives, where a program
+Beside them ``{value}`proof["flipped"]``` writes what an expression gives, where a program
 keeps the number up to date and no author does.
 """
 
@@ -21,7 +21,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from verified.names import NAMES
+from verified import names
 from verified.numbers import NUMBER, shows
 from verified.places import warn
 
@@ -33,7 +33,7 @@ class Tied(SphinxRole):
         """Keep the tie with the number; the checks of the page compare the two."""
         shown, _, tie = (part.strip() for part in self.text.partition(":="))
         node = nodes.inline(shown, shown, classes=["tied"], tie=(self.name, tie))
-        node.source, node.line = self.get_source_info()
+        self.set_source_info(node)
         return [node], []
 
 
@@ -43,43 +43,37 @@ class Value(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Write the value of the expression."""
         node = nodes.inline(classes=["tied"], tie=("value", self.text))
-        node.source, node.line = self.get_source_info()
+        self.set_source_info(node)
+        names.note_sources(self.env)
         try:
-            node += nodes.Text(str(eval(self.text, dict(NAMES))))
+            node += nodes.Text(str(evaluate(self.text)))
         except Exception as error:
             warn("value: %r raised %r", self.text, error, location=node)
         return [node], []
 
 
 @functools.cache
-def evaluate(expression: str) -> tuple[object, list[float] | None]:
-    """Return the value of an expression, or the error that it raises."""
-    try:
-        value = eval(expression, dict(NAMES))
-        return value, torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
-    except Exception as error:
-        return error, None
+def evaluate(expression: str) -> object:
+    """Return the value of an expression, which has to compute something."""
+    tree = ast.walk(ast.parse(expression, mode="eval"))
+    if not any(isinstance(part, ast.Name | ast.BinOp) for part in tree):
+        raise ValueError("it computes nothing")
+    return eval(expression, dict(names.NAMES))
 
 
 def compare(shown: str, expression: str, location: nodes.Element) -> None:
     """Evaluate the expression, and compare each number shown, digit by digit."""
-    value, values = evaluate(expression)
-    if values is None:
-        warn("num: %r raised %r", expression, value, location=location)
+    try:
+        value = evaluate(expression)
+        values = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+    except Exception as error:
+        warn("num: %r raised %r", expression, error, location=location)
         return
-    tree = ast.walk(ast.parse(expression, mode="eval"))
-    if not any(isinstance(part, ast.Name | ast.BinOp) for part in tree):
-        warn("num: %r computes nothing", expression, location=location)
     found = NUMBER.findall(shown)
     same = len(found) == len(values) and all(map(shows, found, values))
     if not found or not same:
-        warn(
-            "num: the page says %s, %s gives %s",
-            shown,
-            expression,
-            value,
-            location=location,
-        )
+        words = "num: the page says %s, %s gives %s"
+        warn(words, shown, expression, value, location=location)
 
 
 def setup(app: Sphinx) -> None:

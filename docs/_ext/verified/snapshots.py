@@ -20,47 +20,33 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext import doctest
-from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
-from sphinx.util.typing import ExtensionMetadata
+from sphinx.util.parallel import ParallelTasks, parallel_available
 
-from verified import code, pages, repository
-from verified.code import is_cell, is_gallery_code, is_output
-from verified.pages import is_drawn
-from verified.places import log, warn, written
+from verified import code, repository
+from verified.code import blocks, cells
+from verified.pages import Page, is_drawn
+from verified.places import log, script_of, warn, written
 
 RECORD = "record.json"
 Ran = dict[str, Any]
 
 
-def captured(tree: nodes.Node, name: str) -> Ran:
+def captured(tree: nodes.Node) -> Ran:
     """Return what ran while the page was read, and what came out."""
-    blocks = list(tree.findall(nodes.literal_block))
-    outputs = [block.astext() for block in blocks if is_output(block, name)]
-    cells = filter(is_cell, tree.findall(nodes.container))
+    outputs = [block.astext() for block in blocks(tree) if block["ran"] == "captured"]
     drawn = filter(is_drawn, tree.findall(nodes.image))
     found = {
-        "cells": sum(bool(cell["exec_count"]) for cell in cells),
-        "scripts": sum(is_gallery_code(block, name) for block in blocks),
+        "cells": sum(bool(cell["exec_count"]) for cell in cells(tree)),
+        "scripts": sum(block["ran"] == "script" for block in blocks(tree)),
         "outputs": [line for text in outputs for line in text.splitlines()],
         "drawings": [i["alt"] for i in drawn if "only-dark" not in i["classes"]],
     }
     return {kind: value for kind, value in found.items() if value}
 
 
-def read(app: Sphinx) -> dict[str, Ran]:
-    """Return the record: by page, what ran and what came out."""
-    path = Path(app.srcdir, RECORD)
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def source_of(page: str) -> str:
-    """Return the script that a page of the gallery was made of, or the page."""
-    script = page.replace("auto_examples/", "examples/") + ".py"
-    return page if script == f"{page}.py" else f"{script}:1"
-
-
-def compare(page: str, ran: Ran, recorded: Ran) -> None:
+def compare(path: Path, ran: Ran, recorded: Ran) -> None:
     """Warn about everything on a page that is not as its record says."""
+    script = script_of(str(path))
     for kind in sorted(ran.keys() | recorded):
         new, old = ran.get(kind), recorded.get(kind)
         lists = isinstance(new or old, list)
@@ -73,7 +59,7 @@ def compare(page: str, ran: Ran, recorded: Ran) -> None:
                     kind,
                     now,
                     was,
-                    location=source_of(page),
+                    location=f"{script if script.exists() else path}:1",
                 )
 
 
@@ -112,7 +98,7 @@ class Recording(doctest.DocTestBuilder):
         success = super().test_doc(docname, doctree)
         examples = self.total_tries - before
         ran: Ran = {"examples": examples} if examples else {}
-        self.ran[docname] = ran | captured(doctree, docname)
+        self.ran[docname] = ran | captured(doctree)
         return success
 
     def _warn_out(self, text: str) -> None:
@@ -122,35 +108,48 @@ class Recording(doctest.DocTestBuilder):
 
 def verify(app: Sphinx) -> None:
     """Check every page, run its examples, and compare what ran with the record."""
-    for module in (code, pages, repository):
-        module.check(app, app.env)
     examples = Recording(app, app.env)
     examples.init()
-    examples.write_documents(app.env.found_docs)
+    for page in [*sorted(app.env.found_docs), *repository.read(app)]:
+        tree = app.env.get_doctree(page)
+        code.check(app.env.doc2path(page), tree)
+        Page(app.env, page, tree).check()
+        examples.test_doc(page, tree)
     examples.finish()
     ran = {page: found for page, found in sorted(examples.ran.items()) if found}
+    record = Path(app.srcdir, RECORD)
     if app.config.record:
         text = json.dumps(ran, indent=1, ensure_ascii=False)
-        Path(app.srcdir, RECORD).write_text(f"{text}\n", encoding="utf-8")
+        record.write_text(f"{text}\n", encoding="utf-8")
         return
-    recorded = read(app)
+    recorded = json.loads(record.read_text("utf-8")) if record.exists() else {}
     for page in sorted(ran.keys() | recorded):
-        compare(page, ran.get(page, {}), recorded.get(page, {}))
+        path = app.env.doc2path(page)
+        compare(path, ran.get(page, {}), recorded.get(page, {}))
 
 
 def start(app: Sphinx, env: BuildEnvironment) -> None:
     """Verify the pages in a second process, while this one writes them."""
-    if app.builder.format == "html":
-        # A fork waits for ever for threads that torch had before it.
-        can_fork = parallel_available and torch.get_num_threads() == 1
-        tasks = ParallelTasks(1) if can_fork else SerialTasks()
-        tasks.add_task(verify, app)
-        app.connect("build-finished", lambda app, error: tasks.join(), priority=900)
+    if app.builder.format != "html":
+        return
+    # A fork waits for ever for threads that torch had before it.
+    if not parallel_available or torch.get_num_threads() > 1:
+        verify(app)
+        return
+    tasks = ParallelTasks(1)
+    tasks.add_task(verify, app)
+
+    def finish(app: Sphinx, error: Exception | None) -> None:
+        if error:
+            tasks.terminate()
+        else:
+            tasks.join()
+
+    app.connect("build-finished", finish, priority=900)
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the check of every page, and the setting that renews the record."""
     app.add_config_value("record", False, "")
     doctest.SphinxDocTestRunner = Runner  # type: ignore[misc]
     app.connect("env-check-consistency", start)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,11 +13,14 @@ from .conftest import DOCS, Build
 pytestmark = pytest.mark.filterwarnings("default")
 
 
+def parsed(out: Path) -> BeautifulSoup:
+    return BeautifulSoup((out / "index.html").read_text("utf-8"), "html.parser")
+
+
 def test_a_drawing_comes_in_two_themes_with_the_same_data(build: Build) -> None:
     warnings, out = build("```{drawing} targets(target[0], 5, smoothing)\nThe mix.\n```")
     assert warnings == ""
-    page = BeautifulSoup((out / "index.html").read_text(encoding="utf-8"), "html.parser")
-    light, dark = page.find_all("img")
+    light, dark = parsed(out).find_all("img")
     assert "only-light" in light["class"]
     assert "only-dark" in dark["class"]
     assert light["alt"] == dark["alt"]
@@ -30,6 +33,23 @@ def test_a_drawing_comes_in_two_themes_with_the_same_data(build: Build) -> None:
     assert set(colour.findall(second)) <= set(figures.DARK.values())
 
 
+def test_an_explorer_is_around_its_figure(build: Build) -> None:
+    figure = "```{drawing} mix(5, smoothing)\nA caption.\n```"
+    warnings, out = build(f"````{{explorer}} mix\n{figure}\n````")
+    assert warnings == ""
+    html = parsed(out)
+    assert html.select("explore-mix figure img")
+    scripts = [script["src"].partition("?")[0] for script in html.select("script[src]")]
+    loaded = ["_static/explorers/explorer.js", "_static/explorers/mix.js"]
+    assert scripts[-2:] == loaded
+
+
+def test_a_page_without_one_loads_no_script(build: Build) -> None:
+    warnings, out = build("No such element.")
+    assert warnings == ""
+    assert "explorer" not in (out / "index.html").read_text("utf-8")
+
+
 def test_the_colours_of_the_page_are_those_of_the_figures() -> None:
     css = (DOCS / "_static" / "site.css").read_text(encoding="utf-8")
     for name, symbol in (("delta", "δ"), ("u", "u"), ("q", "q'"), ("p", "p")):
@@ -40,20 +60,23 @@ def test_the_colours_of_the_page_are_those_of_the_figures() -> None:
 
 def test_formulas_are_mathml_in_the_colours_of_their_symbols(build: Build) -> None:
     _, out = build("$q' = (1-\\varepsilon)\\,\\delta + \\varepsilon\\,u$, and $p$.")
-    html = (out / "index.html").read_text(encoding="utf-8")
-    page = BeautifulSoup(html, "html.parser")
+    page = parsed(out)
     coloured = {tag["class"][0]: tag.get_text() for tag in page.select("math [class]")}
     assert coloured == {"q": "q′", "delta": "δ", "u": "u", "p": "p"}
     # The full stop stays on the line of the formula.
     assert page.select(".formula")[-1].get_text() == "p."
-    assert "\\delta" not in html
+    assert "\\delta" not in str(page)
 
 
-def test_a_drawing_is_out_of_date_when_a_module_of_ours_changes(build: Build) -> None:
-    _, out = build("```{drawing} palette()\n```")
-    with (out.parent / "doctrees" / "environment.pickle").open("rb") as file:
-        noted = {Path(name).name for name in pickle.load(file).dependencies["index"]}
-    assert {"_style.py", "_gather.py", "gather.py", "__main__.py"} <= noted
+@pytest.mark.parametrize("page", ["```{drawing} palette()\n```", "{value}`smoothing`"])
+def test_a_page_is_out_of_date_when_what_it_shows_changes(
+    build: Build, page: str
+) -> None:
+    _, out = build(page, verified_names=["label_smoothing.example", "measured.results"])
+    pickled = (out.parent / "doctrees" / "environment.pickle").read_bytes()
+    noted = {Path(name).name for name in pickle.loads(pickled).dependencies["index"]}
+    code = {"_style.py", "_gather.py", "gather.py", "__main__.py", "drawings.py"}
+    assert noted >= code | {"runs.csv", "losses.jsonl", "conditions.json"}
 
 
 @pytest.mark.parametrize(
