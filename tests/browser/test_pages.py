@@ -92,18 +92,10 @@ def test_axe_finds_nothing_in(page: Page, address: str, words: str, theme: str) 
     assert_axe_finds_nothing(page)
 
 
-@pytest.mark.parametrize("name", ["Site", "On this page"])
-def test_axe_finds_nothing_in_a_drawer(page: Page, name: str) -> None:
-    page.set_viewport_size({"width": 375, "height": 900})
-    page.goto("learn/derivation.html")
-    page.get_by_role("button", name=name).filter(visible=True).click()
-    page.get_by_role("complementary", name=name).wait_for()
-    assert_axe_finds_nothing(page)
-
-
 @with_options(has_touch=True, is_mobile=True)
 def test_a_finger_sees_the_copy_buttons(page: Page) -> None:
     """Where nothing hovers, they cannot wait for it."""
+    page.set_viewport_size({"width": 375, "height": 900})
     page.goto("learn/derivation.html")
     button = page.locator("button.copybtn").first
     button.wait_for()

@@ -253,10 +253,8 @@ def check_losses(seen: Seen) -> None:
     verdict, is_right = seen["shown"]["verdict"], f"{layer} {name}" in RIGHT
     last = [f"stage-{len(stages) - 1}-{n}-{k}" for n, k in enumerate(y.tolist())]
     marked = {"picked": last if stages else [], "error": [] if is_right else ["verdict"]}
-    compare(
-        seen, marked=marked, summary=f"Loss {loss:.4f}. {verdict}", hidden=[], drawn={}
-    )
-    compare(seen, prints=f"{loss:.4f}")
+    compare(seen, marked=marked, summary=f"Loss {loss:.4f}. {verdict}")
+    compare(seen, prints=f"{loss:.4f}", hidden=[], drawn={})
     assert is_right != (f"the right loss is {printed(right)}." in verdict)
     assert is_right != ("wrong" in verdict.lower())
     assert math.isclose(loss, right) or not is_right
