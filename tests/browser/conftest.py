@@ -1,9 +1,7 @@
 """The built site, served, and a browser that looks at it."""
 
 import functools
-import multiprocessing
 import shutil
-import tempfile
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -11,9 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
-
-from . import runner
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 PROBES = HERE / "probes.js"
@@ -26,13 +22,7 @@ PAGES = sorted(
     if "_static" not in path.relative_to(SITE).parts
 )
 CASES = tomllib.loads((HERE / "pages.toml").read_text(encoding="utf-8"))
-# Each program is a copy of a process that has loaded torch: to load it takes seconds.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["matplotlib.pyplot", "torch"])
-# Stands between the outputs of two parts of a program.
-MARK = "-- the next part --"
 PageWith = Callable[..., tuple[Page, list[str]]]
-Run = Callable[..., list[str]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,16 +50,13 @@ def site() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The chromium of the system, or else Playwright's own."""
-    with sync_playwright() as playwright:
-        found = shutil.which("chromium") or playwright.chromium.executable_path
-        try:
-            chromium = playwright.chromium.launch(executable_path=found)
-        except Error as error:
-            advice = "install chromium, or run python -m playwright install chromium"
-            pytest.fail(f"no browser at {found}: {advice} ({error.message})")
+    """The chromium of the system, or else Playwright's own, which says how to get it."""
+    found = shutil.which("chromium")
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=found) as chromium,
+    ):
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")
@@ -104,32 +91,15 @@ def page_with(browser: Browser, site: str) -> PageWith:
 def page(page_with: PageWith, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page without errors; a test may name the options of its browser context."""
     page, complaints = page_with(*getattr(request, "param", {}).items())
-    page.goto("about:blank")  # what is loaded again is scrolled again
     page.mouse.move(-1, -1)
     page.set_viewport_size({"width": 1280, "height": 720})
     page.emulate_media(color_scheme="light", forced_colors="none")
-    complaints.clear()
     yield page
-    assert complaints == []
+    page.goto("about:blank")  # so an error that comes late belongs to this test
+    found = complaints.copy()
+    complaints.clear()
+    assert found == []
 
 
 def with_options(**options: object) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("page", [options], indirect=True, ids=[""])
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run the parts of a program, and return what each of them prints."""
-
-    def run(parts: list[str], typed: bool = False, fails: bool = False) -> list[str]:
-        folder = tempfile.mkdtemp(dir=tmp_path)
-        path = Path(folder, "typed.txt" if typed else "program.py")
-        path.write_text(f'\n\nprint("{MARK}")\n'.join(parts) + "\n", encoding="utf-8")
-        process = PROCESSES.Process(target=runner.run, args=(path,))
-        process.start()
-        process.join()
-        printed = Path(f"{path}.out").read_text(encoding="utf-8")
-        assert bool(process.exitcode) == fails, printed
-        return [part.strip("\n") for part in printed.split(MARK)]
-
-    return run

@@ -135,11 +135,12 @@ globalThis.probe = (() => {
     if (!button.contains(hit)) return `no pointer reaches ${start(button)}`;
     await navigator.clipboard.writeText("");
     button.click();
-    for (;;) {
+    for (let frames = 0; frames < 300; frames++) {
       const text = await navigator.clipboard.readText();
       if (text) return text;
       await new Promise(requestAnimationFrame);
     }
+    return `nothing is copied by ${start(button)}`;
   };
 
   // Every block, the program that it is a part of, and whether a note stands above it.
@@ -179,10 +180,10 @@ globalThis.probe = (() => {
 
   // The values behind what an explorer shows, and all that is seen and heard of it.
   const look = (element) => {
-    const { state, values, snippet } = element;
+    const { name, state, values, snippet } = element;
     const named = all("[role=img], [data-set=cell]", element);
     const seen = {
-      state, values, snippet, labels: named.map((part) => part.ariaLabel),
+      name, state, values, snippet, labels: named.map((part) => part.ariaLabel),
       summary: element.summary().replace(/\s+/g, " "), shown: {}, hidden: [], drawn: {}, marked: {},
       controls: {}, invalid: [],
     };

@@ -1,36 +1,23 @@
 """The files: the HTML is valid, no link is dead, dark figures are in other colours."""
 
-import json
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
-
-import pytest
 
 from .conftest import MODULES, PAGES, SITE
 
 VALIDATOR = MODULES / "vnu-jar" / "build" / "dist" / "vnu.jar"
 # MathML Core has this attribute on every element; the checker knows MathML 3.
-IGNORED = re.compile("Attribute “scriptlevel” not allowed on element “mtable”")
+IGNORED = "Attribute “scriptlevel” not allowed on element “mtable”.*"
 COLOUR = re.compile("#[0-9a-f]{6}")
 
 
 def test_the_checker_finds_no_error() -> None:
-    if not (java := shutil.which("java")):
-        pytest.fail("there is no java: install a Java runtime")
-    if not VALIDATOR.exists():
-        pytest.fail(f"there is no {VALIDATOR}: run npm ci in {MODULES.parent}")
-    options = ("--errors-only", "--skip-non-html", "--format", "json")
-    command = [java, "-jar", VALIDATOR, *options, SITE]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
-    errors = [
-        f"{error['url']}: {error['message']} {error.get('extract')!r}"
-        for error in json.loads(checked.stderr)["messages"]
-        if not IGNORED.match(error["message"])
-    ]
-    assert not errors, "\n".join(errors)
+    options = ("--errors-only", "--skip-non-html", "--filterpattern", IGNORED)
+    command = ["java", "-jar", VALIDATOR, *options, SITE]
+    checked = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
 
 
 class Links(HTMLParser):

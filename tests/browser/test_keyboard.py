@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from .conftest import CASES
+from .test_pages import assert_axe_finds_nothing
 
 DRAWERS = ("Site", "On this page")
 
@@ -64,3 +65,4 @@ def test_a_drawer_opens_by_key(page: Page, name: str) -> None:
     assert button.get_attribute("aria-expanded") == "false"
     button.click()
     assert drawer.is_visible()
+    assert_axe_finds_nothing(page)

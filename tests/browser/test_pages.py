@@ -5,30 +5,24 @@ from playwright.sync_api import Page
 
 from .conftest import CASES, MODULES, PAGES, SITE, with_options
 
+View = tuple[int, str, list[str]]
 AXE = MODULES / "axe-core" / "axe.min.js"
 ALL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # The rules that can be broken in one theme only: of colours, and of its own figures.
 THEME = ["color-contrast", "link-in-text-block", "image-alt"]
-# Both drawers are open, then one, then none. What axe is asked in each view.
-VIEWS = [
+# What axe is asked where: both drawers are open, then one, then none.
+DESK = [
     (1440, "light", ALL),
     (1440, "dark", THEME),
-    (1280, "dark", []),
-    (1280, "light", ["target-size"]),
-    (375, "light", ALL),
-    (375, "dark", THEME),
+    (1280, "dark", ALL),
+    (1280, "light", ALL),
 ]
+PHONE = [(375, "light", ALL), (375, "dark", THEME)]
 in_both_themes = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
-def load_axe(page: Page) -> None:
-    if not AXE.exists():
-        pytest.fail(f"there is no {AXE}: run npm ci in {MODULES.parent}")
-    page.add_script_tag(path=AXE)
-
-
 def assert_axe_finds_nothing(page: Page) -> None:
-    load_axe(page)
+    page.add_script_tag(path=AXE)
     found = page.evaluate("(rules) => probe.violations(rules)", ALL)
     assert not found, "\n".join(found)
 
@@ -49,19 +43,22 @@ def other_fonts(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("views", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("address", PAGES)
-def test_a_page(page: Page, address: str, pytestconfig: pytest.Config) -> None:
+def test_a_page(
+    page: Page, address: str, views: list[View], pytestconfig: pytest.Config
+) -> None:
     """It fits, axe finds nothing, and all that takes the focus shows it."""
-    page.set_viewport_size({"width": VIEWS[0][0], "height": 900})
+    page.set_viewport_size({"width": views[0][0], "height": 900})
     page.goto(address)
-    load_axe(page)
+    page.add_script_tag(path=AXE)
     # What is folded is looked at as well.
     page.evaluate(
         "document.querySelectorAll('details').forEach((all) => all.open = true)"
     )
     page.evaluate("document.fonts.ready")
     found: dict[object, list[str]] = {"other fonts": other_fonts(page)}
-    for width, theme, rules in VIEWS:
+    for width, theme, rules in views:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
         view = "([theme, rules]) => probe.view(theme, rules)"
@@ -95,18 +92,10 @@ def test_axe_finds_nothing_in(page: Page, address: str, words: str, theme: str) 
     assert_axe_finds_nothing(page)
 
 
-@pytest.mark.parametrize("name", ["Site", "On this page"])
-def test_axe_finds_nothing_in_a_drawer(page: Page, name: str) -> None:
-    page.set_viewport_size({"width": 375, "height": 900})
-    page.goto("learn/derivation.html")
-    page.get_by_role("button", name=name).filter(visible=True).click()
-    page.get_by_role("complementary", name=name).wait_for()
-    assert_axe_finds_nothing(page)
-
-
 @with_options(has_touch=True, is_mobile=True)
 def test_a_finger_sees_the_copy_buttons(page: Page) -> None:
     """Where nothing hovers, they cannot wait for it."""
+    page.set_viewport_size({"width": 375, "height": 900})
     page.goto("learn/derivation.html")
     button = page.locator("button.copybtn").first
     button.wait_for()
