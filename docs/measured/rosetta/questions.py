@@ -8,18 +8,13 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from label_smoothing import recover_target, smooth
+from label_smoothing import convert_smoothing, recover_target, smooth
 from label_smoothing.auditing.conventions import PADDED
-from measured.rosetta.losses import (
-    SMOOTHING,
-    TRUE,
-    Library,
-    convention_of,
-    rounded,
-    to_write,
-)
+from label_smoothing.auditing.probes import Way, describe_rows
+from measured.rosetta.losses import SMOOTHING, TRUE, Library, convention_of
 from measured.rows import Row
 
 Loss = Callable[[Tensor, Tensor], Any]
@@ -29,23 +24,18 @@ TARGET = torch.tensor([TRUE, 1])  # class 0 is the one that some libraries pad w
 SIX = torch.tensor([2, 1, 3, 4, 2, 1])  # two sequences of three steps
 
 
-class RowError(Exception):
-    """What was measured does not hold together."""
-
-
 def measure(library: Library, make: Make) -> Row:
     """Return what is recorded of a loss, after it has trained as PyTorch's does."""
     sizes = (2,) if library.two_classes else CLASSES
-    target, loss = TARGET % sizes[0], partial(make, SMOOTHING)
-    found = {K: recover_target(loss(), K, target).target[0].tolist() for K in sizes}
-    names = {convention_of(q, int(target[0])) for q in found.values()}
-    if len(names) != 1:
-        raise RowError(f"no one convention: {names}")
-    (convention,) = names
+    y, loss = TARGET % sizes[0], partial(make, SMOOTHING)
+    found = {K: recover_target(loss(), K, y).target[0].tolist() for K in sizes}
+    names = {convention_of(q) for q in found.values()}
+    if len(names) > 1 or None in names:
+        raise RuntimeError(f"no one convention: {names} for {found}")
     for size in sizes:
-        try_to_write(make, size, convention, target)
+        try_to_write(make, size, str(*names), y)
     row = {
-        "targets": {str(K): rounded(q) for K, q in found.items()},
+        "targets": {str(K): [round(value, 6) for value in q] for K, q in found.items()},
         "form": form(loss(), sizes[0]) if library.gives == "loss" else "labels",
     }
     if library.two_classes or library.gives == "labels":
@@ -82,34 +72,35 @@ def same(one: Tensor, other: Tensor) -> bool:
     return torch.allclose(one.double(), other.double(), rtol=0, atol=1e-5)
 
 
-def try_to_write(make: Make, num_classes: int, convention: str, target: Tensor) -> None:
+def first_of(names: dict[str, Tensor], found: Tensor, otherwise: str) -> str:
+    """Name what was found."""
+    return next((name for name, known in names.items() if same(found, known)), otherwise)
+
+
+def try_to_write(make: Make, num_classes: int, convention: str, y: Tensor) -> None:
     """Write the ε that is to give PyTorch's target, and see if it does."""
-    value = to_write(num_classes, convention)
-    found = recover_target(make(value), num_classes, target).target
+    value = convert_smoothing(SMOOTHING, num_classes, "uniform", convention)
+    found = recover_target(make(value), num_classes, y).target
     padding = int(convention == PADDED)  # torch then has the classes without it
-    expected = smooth(target - padding, num_classes - padding, SMOOTHING)
-    if not same(found[:, padding:], expected):
-        raise RowError(f"with {value} the target is {found}")
+    if not same(
+        found[:, padding:], smooth(y - padding, num_classes - padding, SMOOTHING)
+    ):
+        raise RuntimeError(f"with {value} the target is {found}")
 
 
 def form(loss: Loss, num_classes: int) -> str:
     """Tell a cross entropy from a divergence: they differ by the entropy of q'."""
+    way = Way(loss, num_classes, False, False, torch.float64)
     y = TARGET[:1] % num_classes
-    found = recover_target(loss, num_classes, y)
-    q, logits = found.target[0], torch.linspace(-1, 1, num_classes).double()[None]
-    value = loss(logits.clone(), y).sum() / found.scale[0]
-    cross = -(q * logits[0].log_softmax(0)).sum()
-    for name, expected in (("CE", cross), ("KL", cross + torch.xlogy(q, q).sum())):
-        if math.isclose(value, expected, abs_tol=1e-4):
-            return name
-    return "other"
+    report = describe_rows(way, y, way.recover(y))
+    return "CE" if not report["offset"] else "other" if report["floor"] else "KL"
 
 
 def of_weights(make: Make) -> str:
     """Ask of the sum, if there is one: a mean may divide by weights, once or twice."""
     summed = ask(lambda: weights(partial(make, reduction="sum")))
-    known = ("bend", "scale", "weigh", "do nothing")
-    return summed if summed.startswith(known) else ask(lambda: weights(make))
+    failed = summed == "other" or summed.startswith(("no argument", "raises"))
+    return ask(lambda: weights(make)) if failed else summed
 
 
 def weights(make: Make) -> str:
@@ -117,47 +108,41 @@ def weights(make: Make) -> str:
     w = torch.arange(1.0, 6.0, dtype=torch.float64)
     plain = recover_target(make(SMOOTHING), 5, TARGET)
     found = recover_target(make(SMOOTHING, weight=w), 5, TARGET)
-    q, scales = plain.target, found.scale / plain.scale
-    true = q + (w[TARGET, None] - 1) * (1 - SMOOTHING) * torch.eye(5)[TARGET]
-    targets = {"bend the target": w * q, "weigh the true class alone": true}
-    for name, expected in targets.items():
-        if same(found.target, expected / expected.sum(1, keepdim=True)):
-            return name
-    if same(found.target, q):
-        for name, expected in (
-            ("scale the row", w[TARGET]),
-            ("scale the row by their mean under q'", (w * q).sum(1)),
-            ("do nothing", torch.ones(2)),
-        ):
-            if same(scales / scales[0], expected / expected[0]):
-                return name
-    return "other"
+    q, of_true = plain.target, w[TARGET, None]
+    names = {
+        "bend the target": w * q,
+        "weigh the true class alone": q
+        + (of_true - 1) * (1 - SMOOTHING) * F.one_hot(TARGET, 5),
+        "scale the row": of_true * q,
+        "scale the row by their mean under q'": (w * q).sum(1, keepdim=True) * q,
+        "do nothing": q,
+    }
+    counted = found.target * (found.scale / plain.scale)[:, None]
+    shares = {name: target / target.sum() for name, target in names.items()}
+    return first_of(shares, counted / counted.sum(), "other")
 
 
 def ignored(loss: Loss) -> str:
     """Say what becomes of a row whose target is -100."""
     y = torch.tensor([TARGET[0], -100, TARGET[1]])
     found, without = recover_target(loss, 5, y), recover_target(loss, 5, TARGET)
-    if found.scale[1] == 0 and not found.fixed.all():
-        return "ignored, and breaks the other rows"
     if found.scale[1] == 0:
+        if not found.fixed.all():
+            return "ignored, and breaks the other rows"
         alike = same(found.scale[[0, 2]], without.scale)
         return "ignored" if alike else "ignored, yet counted in the mean"
-    for k in range(5):
-        q = recover_target(loss, 5, torch.tensor([k, TARGET[1]])).target
-        if same(found.target[1], q[0]):
-            return f"taken for class {k}"
-    uniform = same(found.target[1], torch.full((5,), 0.2))
-    return "trained towards u" if uniform else "trained"
+    pairs = {f"taken for class {k}": torch.tensor([k, TARGET[1]]) for k in range(5)}
+    names = {name: recover_target(loss, 5, y).target[0] for name, y in pairs.items()}
+    uniform = {"trained towards u": torch.full((5,), 0.2)}
+    return first_of(names | uniform, found.target[1], "trained")
 
 
 def in_steps(loss: Loss, dim: int) -> Loss:
     """Call a loss with two sequences of three steps, classes at that dimension."""
 
-    def call(z: Tensor, y: Tensor) -> Tensor:
+    def call(z: Tensor, y: Tensor) -> Any:
         z = z.reshape(2, 3, -1)
-        value: Tensor = loss(z.mT if dim == 1 else z, y.reshape(2, 3))
-        return value.reshape(-1)
+        return loss(z.mT if dim == 1 else z, y.reshape(2, 3)).reshape(-1)
 
     return call
 
@@ -178,15 +163,9 @@ def half(loss: Loss) -> str:
 
 def reduction(loss: Loss) -> str:
     """Say what is returned: of two sequences of three steps, or else of six rows."""
-    for dim in (1, -1):
-        if ask(partial(dimension, loss, dim)) == "right":
-            loss = in_steps(loss, dim)
-            break
+    finds = [dim for dim in (1, -1) if ask(partial(dimension, loss, dim)) == "right"]
+    loss = in_steps(loss, finds[0]) if finds else loss
     count = loss(torch.zeros(6, 5, dtype=torch.float64), SIX).numel()
-    scale = recover_target(loss, 5, SIX).scale
-    if not same(scale, scale[0].expand(6)):
-        return "other"
-    names = {(6, 6): "none", (1, 6): "sum", (1, 1): "mean", (1, 3): "sum / N"}
-    share = 6 * float(scale[0])
-    whole = round(share)
-    return names.get((count, whole), "other") if abs(share - whole) < 0.1 else "other"
+    shares = [("none", 6, 1), ("sum", 1, 1), ("mean", 1, 1 / 6), ("sum / N", 1, 1 / 2)]
+    names = {name: torch.tensor(share) for name, n, share in shares if n == count}
+    return first_of(names, recover_target(loss, 5, SIX).scale, "other")
