@@ -26,17 +26,17 @@ HEADS = {
 
 def shown(table: str) -> list[Row]:
     """Return the rows of a table: by convention, or releases as they followed."""
+
+    def in_table(row: Row) -> bool:
+        of = LIBRARIES[row["name"]].table
+        more = of == "targets" and table == "behaviour" and "weights" in row
+        return more or table in (of, "sources")
+
     order = (*CONVENTIONS, None).index
-    of_each = {"sources": {"targets", "two", "former"}, "behaviour": {"targets"}}
-    found = [
-        row
-        for row in results.LOSSES
-        if LIBRARIES[row["name"]].table in of_each.get(table, {table})
-        and (table != "behaviour" or "weights" in row)
-    ]
-    return (
-        found if table == "former" else sorted(found, key=lambda r: order(convention(r)))
-    )
+    found = list(filter(in_table, results.LOSSES))
+    if table != "former":
+        found.sort(key=lambda row: order(convention(row)))
+    return found
 
 
 def target(row: Row) -> Sequence[str]:

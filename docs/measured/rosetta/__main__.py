@@ -8,15 +8,14 @@ has a row with its error.
 A row that is not as in the file is an error; ``--record`` writes the files.
 """
 
-import importlib
 import json
 import os
+import pkgutil
+import shutil
 import subprocess
 import sys
-import tarfile
 import types
 import warnings
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
@@ -29,7 +28,7 @@ from typing import Any
 import torch
 
 from measured import rows
-from measured.rosetta.adapters import STAND_INS, call_of
+from measured.rosetta.adapters import call_of, python
 from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, Library, convention
 from measured.rosetta.questions import CLASSES, measure
 
@@ -46,42 +45,34 @@ def execute(*command: str, **options: Any) -> str:
     return str(ran.stdout)
 
 
-def fetch(library: Library, folder: Path) -> Iterator[rows.Row]:
-    """Unpack a library where Python is to find it, and return the row of each file."""
+def fetch(library: Library, folder: str) -> Iterator[rows.Row]:
+    """Unpack a library into a folder, and return the row of each file."""
     pip = ("pip", "download", "--no-deps", "-q", "-c", str(PINS), *library.pip)
     for name in library.downloads:
         with TemporaryDirectory() as place:
             execute(*pip, "-d", place, name)
             (path,) = Path(place).iterdir()
+            shutil.unpack_archive(path, folder, {".whl": "zip"}.get(path.suffix))
             digest = sha256(path.read_bytes()).hexdigest()
             yield {"name": name, "file": path.name, "sha256": digest}
-            if path.suffix == ".whl":
-                zipfile.ZipFile(path).extractall(folder)
-                continue
-            with tarfile.open(path) as archive:
-                archive.extractall(folder, filter="data")
-            for found in (folder / path.name.removesuffix(".tar.gz")).iterdir():
-                found.rename(folder / found.name)
 
 
 def load(library: Library) -> Any:
     """Import what is at the path of a library."""
-    kinds = library.stubs.items()
-    stubs = {path: STAND_INS[kind] for kind, paths in kinds for path in paths}
-    for path in (*stubs, *([] if library.whole else [library.path])):
-        parts = path.split(".")
-        for n in range(1, len(parts) - 1):
-            put(".".join(parts[:n]))
-    for path, stand_in in stubs.items():
-        module, _, name = path.rpartition(".")
-        setattr(put(module), name, stand_in)
-    module, _, name = library.path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    for stand_in, paths in library.stubs.items():
+        for path in paths:
+            module, _, name = path.rpartition(".")
+            setattr(put(module), name, python(stand_in))
+    if not library.whole:
+        put(library.path.rsplit(".", 2)[0])
+    return pkgutil.resolve_name(":".join(library.path.rsplit(".", 1)))
 
 
 def put(name: str) -> types.ModuleType:
-    """Return a package that runs no code of its own, with its files."""
+    """Return a package that runs no code of its own, with its files, in another one."""
     if name not in sys.modules:
+        if package := name.rpartition(".")[0]:
+            put(package)
         sys.modules[name] = module = types.ModuleType(name)
         places = (Path(place, *name.split(".")) for place in sys.path)
         module.__path__ = [str(place) for place in places if place.is_dir()]
@@ -94,8 +85,10 @@ def run(library: Library) -> tuple[rows.Row, list[rows.Row]]:
     files: list[rows.Row] = []
     try:
         with TemporaryDirectory() as folder:
-            files.extend(fetch(library, Path(folder)))
-            found = os.pathsep.join([folder, str(HERE.parents[1])])
+            files.extend(fetch(library, folder))
+            sources = [file["file"].removesuffix(".tar.gz") for file in files]
+            places = [folder, *(f"{folder}/{name}" for name in sources), HERE.parents[1]]
+            found = os.pathsep.join(map(str, places))
             env = os.environ | library.env | {"PYTHONPATH": found}
             printed = execute("measured.rosetta", library.name, env=env, timeout=600)
         row |= json.loads(printed.splitlines()[-1])

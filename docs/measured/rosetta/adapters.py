@@ -1,13 +1,13 @@
-"""What a ``call`` of ``libraries.toml`` is made of, and what the stand-ins are."""
+"""What the Python in ``libraries.toml`` is made of: its calls, and its stand-ins."""
 
-import logging
+import logging  # noqa: F401 (libraries.toml has it, as it has nn and SimpleNamespace)
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import SimpleNamespace  # noqa: F401
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, nn  # noqa: F401
 
 from measured.rosetta.losses import Library
 
@@ -19,8 +19,17 @@ def call_of(library: Library, found: Any) -> Call:
 
     An option that the library has no name for is refused by the library itself.
     """
-    code = f"lambda e, z, y, {library.options}: {library.call}"
-    return eval(code, globals() | {"f": found})  # type: ignore[no-any-return]
+    return python(f"lambda e, z, y, {library.options}: {library.call}", f=found)  # type: ignore[no-any-return]
+
+
+def python(code: str, **names: Any) -> Any:
+    """Return the value of Python from the list of libraries."""
+    return eval(code, globals() | names)
+
+
+def decorator(*arguments: Any, **options: Any) -> Any:
+    """Leave what is decorated alone; a stand-in."""
+    return lambda thing: thing
 
 
 def class_dim(z: Tensor, y: Tensor) -> int:
@@ -109,15 +118,3 @@ def mlx(f: Call, z: Any, *arrays: Any) -> Any:
     logits, *others = map(mx.array, (z, *arrays))
     grad = mx.grad(lambda z: f(z, *others).sum())(logits)
     return [torch.tensor(found.tolist()).numpy() for found in (f(logits, *others), grad)]
-
-
-# What the lists under ``stubs`` are replaced by.
-decorator: Call = lambda *arguments, **options: lambda thing: thing  # noqa: E731
-STAND_INS: dict[str, Any] = {
-    "nothing": None, "object": object, "module": nn.Module, "str": str,
-    "error": ValueError, "yes": lambda: True, "no": lambda *arguments: False,
-    "decorator": decorator, "registry": SimpleNamespace(register_module=decorator),
-    "get_logger": logging.getLogger,
-    "logging": SimpleNamespace(get_logger=logging.getLogger),
-    "without_gpu": SimpleNamespace(misc=SimpleNamespace(use_gpu=lambda options: False)),
-}  # fmt: skip

@@ -29,7 +29,7 @@ class Library(NamedTuple):
     needs: Sequence[str] = ()  # to download beside it
     pip: Sequence[str] = ()  # how to ask for it
     whole: bool = False  # with the __init__ of its packages, which may need the world
-    stubs: Mapping[str, Sequence[str]] = NONE  # what is replaced, by what replaces it
+    stubs: Mapping[str, Sequence[str]] = NONE  # what is replaced, by what
     env: Mapping[str, str] = NONE
     checks_bounds: bool = True  # if not, an index that is none is not to be tried
     takes: str = "classes"  # or "probabilities"

@@ -41,24 +41,23 @@ def measure(library: Library, make: Make) -> Row:
     if library.two_classes or library.gives == "labels":
         return row
 
-    def answer(question: Callable[..., str], *of: int, **options: str) -> str:
-        return ask(lambda: question(loss(**options), *of))
-
     asked = library.takes == "classes" and library.checks_bounds
+    returns = {how: partial(loss, reduction=how) for how in ("mean", "sum", "none")}
     return row | {
         "weights": of_weights(make),
-        "ignore_index": answer(ignored) if asked else "not asked",
-        "dimension": {"1": answer(dimension, 1), "last": answer(dimension, -1)},
-        "half": answer(half),
-        "reduction": {"default": answer(reduction)}
-        | {how: answer(reduction, reduction=how) for how in ("mean", "sum", "none")},
+        "ignore_index": ask(ignored, loss) if asked else "not asked",
+        "dimension": {"1": ask(dimension, loss, 1), "last": ask(dimension, loss, -1)},
+        "half": ask(half, loss),
+        "reduction": {
+            how: ask(reduction, of) for how, of in {"default": loss, **returns}.items()
+        },
     }
 
 
-def ask(question: Callable[[], str]) -> str:
-    """Return the answer, or the error in its place."""
+def ask(question: Callable[..., str], make: Callable[[], Any], *options: Any) -> str:
+    """Make a loss and return the answer to a question, or the error in its place."""
     try:
-        return question()
+        return question(make(), *options)
     except Exception as error:
         # What recovers a target says which loss failed: the cause says why.
         cause = error.__cause__ if str(error).startswith("loss failed") else error
@@ -98,9 +97,9 @@ def form(loss: Loss, num_classes: int) -> str:
 
 def of_weights(make: Make) -> str:
     """Ask of the sum, if there is one: a mean may divide by weights, once or twice."""
-    summed = ask(lambda: weights(partial(make, reduction="sum")))
+    summed = ask(weights, lambda: partial(make, reduction="sum"))
     failed = summed == "other" or summed.startswith(("no argument", "raises"))
-    return ask(lambda: weights(make)) if failed else summed
+    return ask(weights, lambda: make) if failed else summed
 
 
 def weights(make: Make) -> str:
@@ -163,7 +162,7 @@ def half(loss: Loss) -> str:
 
 def reduction(loss: Loss) -> str:
     """Say what is returned: of two sequences of three steps, or else of six rows."""
-    finds = [dim for dim in (1, -1) if ask(partial(dimension, loss, dim)) == "right"]
+    finds = [dim for dim in (1, -1) if ask(dimension, lambda: loss, dim) == "right"]
     loss = in_steps(loss, finds[0]) if finds else loss
     count = loss(torch.zeros(6, 5, dtype=torch.float64), SIX).numel()
     shares = [("none", 6, 1), ("sum", 1, 1), ("mean", 1, 1 / 6), ("sum / N", 1, 1 / 2)]
