@@ -18,26 +18,26 @@ from measured.rosetta import adapters, losses, questions
 from measured.rosetta.losses import LIBRARIES, Library
 from torch import Tensor
 
+from label_smoothing.auditing.conventions import CONVENTIONS
+
 from ..library.audited import PADDED, row_targets
 from ..library.audited import loss as known
 
 WHEELS = {row["name"]: row for row in rows.read(losses.HERE / "wheels.csv")}
 ROWS = [row for row in results.LOSSES if "error" not in row]
 of_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+PLAIN = Library("", "", "", call="f(z, y)", options="")
+FULL = Library("", "", "", call="f(z, y, e, **o)")
 
 
-def q_of(convention: str, num_classes: int) -> list[float]:
-    """Build a row of q' from the definition of a convention."""
+def agrees(q: list[float]) -> bool:
+    """Say if a target is the one that its convention defines."""
+    if not (convention := losses.convention_of(q)):
+        return False
     name = {"half": "uniform", "swap": "others"}.get(convention, convention)
-    y = torch.tensor([losses.TRUE % num_classes])
-    return [round(v, 6) for v in row_targets(name, y, num_classes, 0.1)[0].tolist()]
-
-
-def agrees(row: rows.Row) -> bool:
-    """Say if each target of a row is what follows from its convention."""
-    sizes = [2] if LIBRARIES[row["name"]].two_classes else results.rosetta["classes"]
-    convention = str(losses.convention(row))
-    return row["targets"] == {str(K): q_of(convention, K) for K in sizes}
+    y = torch.tensor([losses.TRUE % len(q)])
+    expected = row_targets(name, y, len(q), losses.SMOOTHING)[0].tolist()
+    return q == [round(value, 6) for value in expected]
 
 
 def test_the_record_has_the_libraries_of_the_list() -> None:
@@ -46,6 +46,7 @@ def test_the_record_has_the_libraries_of_the_list() -> None:
     assert recorded == listed
     assert results.rosetta["smoothing"] == losses.SMOOTHING == 0.1
     assert results.rosetta["classes"] == list(questions.CLASSES)
+    assert {losses.convention(row) for row in ROWS} == {*CONVENTIONS}
 
 
 @of_row
@@ -62,11 +63,14 @@ def test_a_row_is_of_the_release_that_is_asked_for(row: rows.Row) -> None:
 def test_a_row_agrees_with_its_convention_unless_it_is_written_by_hand(
     row: rows.Row,
 ) -> None:
-    assert agrees(row)
-    for classes, q in row["targets"].items():
+    sizes = [2] if LIBRARIES[row["name"]].table == "two" else results.rosetta["classes"]
+    assert [*row["targets"]] == [str(size) for size in sizes]
+    assert [len(q) for q in row["targets"].values()] == sizes
+    for q in row["targets"].values():
+        assert agrees(q)
+        assert losses.convention_of(q) == losses.convention(row)
         for k, value in enumerate(q):
-            wrong = [*q[:k], round(value + 1e-4, 6), *q[k + 1 :]]
-            assert not agrees(row | {"targets": row["targets"] | {classes: wrong}})
+            assert not agrees([*q[:k], round(value + 1e-4, 6), *q[k + 1 :]])
 
 
 @pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
@@ -76,55 +80,51 @@ def test_what_is_needed_has_a_version_and_what_is_written_in_python_runs(
     pinned = {line.partition("==")[0] for line in rosetta.PINS.read_text().splitlines()}
     assert "==" in library.package or library.name == "PyTorch"
     assert pinned.issuperset(library.needs)
-    assert callable(adapters.call_of(library, None))
+    assert callable(adapters.way_of(library, None, 5, 0.1).loss)
     for stand_in in library.stubs:
         adapters.python(stand_in)
 
 
-SHARED = ("uniform", "others", PADDED, "normalised")
-
-
 @pytest.mark.parametrize(
-    ("convention", "q"),
+    "q",
     [
-        *((name, q_of(name, classes)) for name in SHARED for classes in (5, 10)),
-        ("half", [0.95, 0.05]),
-        ("swap", [0.9, 0.1]),
-        (None, [0.03, 0.03, 0.88, 0.03, 0.03]),
-        (None, [0.01, 0.03, 0.92, 0.02, 0.02]),
-        (None, [0.0, 0.025, 0.9, 0.025, 0.05]),
-        (None, [0.02, 0.02, 0.94, 0.02, 0.0]),
+        [0.03, 0.03, 0.88, 0.03, 0.03],
+        [0.01, 0.03, 0.92, 0.02, 0.02],
+        [0.0, 0.025, 0.9, 0.025, 0.05],
+        [0.02, 0.02, 0.94, 0.02, 0.0],
     ],
 )
-def test_a_convention_gets_its_name(convention: str | None, q: list[float]) -> None:
-    assert losses.convention_of(q) == convention
+def test_another_target_has_no_name(q: list[float]) -> None:
+    assert losses.convention_of(q) is None
 
 
-def meaning(convention: str) -> Callable[[float], Any]:
-    """Return what makes a loss that means this by ε."""
-    return lambda e: partial(known, smoothing=e, convention=convention)
+def make_of(loss: Callable[..., Any], library: Library = FULL) -> questions.Make:
+    """Return what makes a loss, as if a library had it."""
+    return partial(adapters.way_of, library, loss)
 
 
 def test_what_to_write_is_tried() -> None:
     y = torch.tensor([2, 1])
-    questions.try_to_write(meaning("others"), 5, "others", y)
-    questions.try_to_write(meaning(PADDED), 5, PADDED, y)
-    questions.try_to_write(meaning("others"), 2, "swap", y % 2)
+    others, padded, uniform = (
+        make_of(partial(known, convention=name)) for name in ("others", PADDED, "uniform")
+    )
+    questions.try_to_write(others, 5, "others", y)
+    questions.try_to_write(padded, 5, PADDED, y)
+    questions.try_to_write(others, 2, "swap", y % 2)
     with pytest.raises(RuntimeError, match=r"with 0\.08\d* the target is"):
-        questions.try_to_write(meaning("uniform"), 5, "others", y)
+        questions.try_to_write(uniform, 5, "others", y)
 
 
-def test_a_loss_without_one_convention_is_refused() -> None:
-    def make(smoothing: float) -> Any:
-        names = {5: "others", 10: "uniform"}
-        return lambda z, y: known(z, y, smoothing, names[z.shape[1]])
-
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, y, e: known(z, y, e, {5: "others", 10: "uniform"}[z.shape[1]]),
+        lambda z, y, e: known(z, y, e / 2),
+    ],
+)
+def test_a_loss_without_one_convention_is_refused(loss: Any) -> None:
     with pytest.raises(RuntimeError, match="no one convention"):
-        questions.measure(LIBRARIES["PyTorch"], make)
-
-
-def by_class_dim(z: Tensor, y: Tensor) -> Tensor:
-    return -(adapters.one_hot(z, y) * adapters.log_p(z, y)).sum()
+        questions.measure(LIBRARIES["PyTorch"], make_of(loss))
 
 
 def on_last(z: Tensor, y: Tensor) -> Tensor:
@@ -141,49 +141,25 @@ def half_pulled(z: Tensor, y: Tensor) -> Tensor:
     return ce(z, y) + (F.cross_entropy(z, q, reduction="none") * (y < 0)).sum()
 
 
-def elsewhere(**options: str) -> Any:
-    """Return a loss of another framework, which is PyTorch."""
-
-    def framework(f: Any, z: Any, y: Any) -> tuple[Any, Any]:
-        logits = torch.tensor(z, requires_grad=True)
-        value = f(logits, torch.tensor(y))
-        (gradient,) = torch.autograd.grad(value.sum(), logits)
-        return value.detach().numpy(), gradient.numpy()
-
-    return partial(adapters.elsewhere, framework, partial(ce, **options))
+def in_torch(f: Any, z: Any, y: Any) -> tuple[Any, Any]:
+    """Return a loss and its gradient, as those of another framework."""
+    logits = torch.tensor(z, requires_grad=True)
+    value = f(logits, torch.tensor(y))
+    (gradient,) = torch.autograd.grad(value.sum(), logits)
+    return value.detach().numpy(), gradient.numpy()
 
 
-def of_rows(weigh: Callable[..., Tensor]) -> Any:
-    """Return what makes a loss whose weights do what is given to the rows."""
-
-    def loss(w: Tensor, e: float, z: Tensor, y: Tensor) -> Tensor:
-        q = row_targets("uniform", y, 5, e)
-        each, hard = (F.cross_entropy(z, t, reduction="none") for t in (q, y))
-        return weigh(w, y, q, each, hard).mean()
-
-    ones = torch.ones(5, dtype=torch.float64)
-    return lambda e, weight=ones, **options: partial(loss, weight, e)
-
-
-def make_torch(smoothing: float, **options: Any) -> Any:
-    return partial(F.cross_entropy, label_smoothing=smoothing, **options)
-
-
-def refuse_a_sum(smoothing: float, reduction: str = "mean", **options: Any) -> Any:
-    if reduction != "mean":
-        raise ValueError(reduction)
-    return make_torch(smoothing, **options)
-
-
-ce = make_torch(0.1)
-each, summed = (make_torch(0.1, reduction=how) for how in ("none", "sum"))
+ce, each, summed = (
+    partial(F.cross_entropy, label_smoothing=0.1, reduction=reduction)
+    for reduction in ("mean", "none", "sum")
+)
+elsewhere = partial(partial, adapters.elsewhere, in_torch)
 CASES: list[tuple[str, str, Any]] = [
-    ("form 5", "CE", ce),
-    ("form 5", "CE", each),
-    ("form 5", "CE", elsewhere()),
-    ("form 5", "CE", partial(adapters.of_labels, lambda q: 0.9 * q + 0.02)),
-    ("form 5", "KL", partial(meaning(PADDED)(0.1), divergence=True)),
-    ("form 5", "other", lambda z, y: ce(z, y) + 1),
+    ("form", "CE", ce),
+    ("form", "CE", each),
+    ("form", "CE", elsewhere(ce)),
+    ("form", "KL", partial(known, smoothing=0.1, convention=PADDED, divergence=True)),
+    ("form", "other", lambda z, y: ce(z, y) + 1),
     ("ignored", "ignored", ce),
     ("ignored", "ignored, yet counted in the mean", lambda z, y: each(z, y).mean()),
     ("ignored", "ignored, and breaks the other rows", lambda z, y: ce(z, y) ** len(y)),
@@ -191,48 +167,87 @@ CASES: list[tuple[str, str, Any]] = [
     ("ignored", "taken for class 0", lambda z, y: ce(z, y.clamp(min=0))),
     ("ignored", "trained", half_pulled),
     ("dimension 1", "right", ce),
-    ("dimension 1", "right", by_class_dim),
     ("dimension 1", "wrong", lambda z, y: ce(z.reshape(6, 5), y.flatten())),
     ("dimension -1", "right", on_last),
-    ("dimension -1", "right", by_class_dim),
     ("dimension -1", "raises RuntimeError", ce),
     ("half", "inf", ce),
     ("half", "finite", lambda z, y: ce(z.float(), y)),
     ("half", "nan", lambda z, y: z.sum() * torch.nan),
     ("reduction", "mean", ce),
-    ("reduction", "mean", elsewhere()),
+    ("reduction", "mean", elsewhere(ce)),
     ("reduction", "sum", summed),
-    ("reduction", "sum", elsewhere(reduction="sum")),
+    ("reduction", "sum", elsewhere(summed)),
     ("reduction", "none", each),
-    ("reduction", "none", elsewhere(reduction="none")),
+    ("reduction", "none", elsewhere(each)),
     ("reduction", "sum / N", lambda z, y: summed(z, y) / len(z)),
     ("reduction", "sum / N", lambda z, y: on_last(z, y) / len(z)),
     ("reduction", "other", lambda z, y: 7 * ce(z, y)),
     ("reduction", "other", lambda z, y: (each(z, y) * y).sum()),
-    ("of_weights", "bend the target", make_torch),
-    ("of_weights", "bend the target", refuse_a_sum),
-    ("of_weights", "scale the row", of_rows(lambda w, y, q, ce, hard: w[y] * ce)),
-    (
-        "of_weights",
-        "scale the row by their mean under q'",
-        of_rows(lambda w, y, q, ce, hard: (w * q).sum(1) * ce),
-    ),
-    (
-        "of_weights",
-        "weigh the true class alone",
-        of_rows(lambda w, y, q, ce, hard: ce + 0.9 * (w[y] - 1) * hard),
-    ),
-    ("of_weights", "do nothing", of_rows(lambda w, y, q, ce, hard: ce)),
-    ("of_weights", "other", of_rows(lambda w, y, q, ce, hard: ce + w.sum() * hard)),
-    ("of_weights", "no argument", lambda smoothing: ce),
 ]
 
 
 @pytest.mark.parametrize(("question", "answer", "loss"), CASES)
 def test_a_question_gets_its_answer(question: str, answer: str, loss: Any) -> None:
     name, *options = question.split()
-    ask = getattr(questions, name)
-    assert questions.ask(ask, lambda: loss, *map(int, options)) == answer
+    make = partial(make_of(loss, PLAIN), 5, 0.1)
+    assert questions.ask(getattr(questions, name), make, *map(int, options)) == answer
+
+
+@pytest.mark.parametrize("dim", [1, -1])
+def test_probabilities_are_where_the_classes_are(dim: int) -> None:
+    def loss(log_p: Tensor, q: Tensor) -> Tensor:
+        for p in (log_p.exp(), q):
+            torch.testing.assert_close(p.sum(dim), torch.ones_like(p.sum(dim)))
+        return -(q * log_p).sum()
+
+    make = make_of(loss, PLAIN._replace(log_probs=True, probabilities=True))
+    assert questions.dimension(make(5, 0.1), dim) == "right"
+
+
+def of_rows(weigh: Callable[..., Tensor]) -> Any:
+    """Return a loss whose weights do what is given to the rows."""
+
+    def loss(z: Tensor, y: Tensor, e: float, **options: Any) -> Tensor:
+        w = options.get("weight", torch.ones(5, dtype=torch.float64))
+        q = row_targets("uniform", y, 5, e)
+        each, hard = (F.cross_entropy(z, t, reduction="none") for t in (q, y))
+        return weigh(w, y, q, each, hard).mean()
+
+    return loss
+
+
+def in_torch_without_a_sum(
+    z: Tensor, y: Tensor, e: float, reduction: str = "mean", **options: Any
+) -> Tensor:
+    if reduction == "sum":
+        raise ValueError(reduction)
+    return F.cross_entropy(z, y, label_smoothing=e, **options)
+
+
+WEIGHTS: list[tuple[str, Any]] = [
+    (
+        "bend the target",
+        lambda z, y, e, **o: F.cross_entropy(z, y, label_smoothing=e, **o),
+    ),
+    ("bend the target", in_torch_without_a_sum),
+    ("scale the row", of_rows(lambda w, y, q, ce, hard: w[y] * ce)),
+    (
+        "scale the row by their mean under q'",
+        of_rows(lambda w, y, q, ce, hard: (w * q).sum(1) * ce),
+    ),
+    (
+        "weigh the true class alone",
+        of_rows(lambda w, y, q, ce, hard: ce + 0.9 * (w[y] - 1) * hard),
+    ),
+    ("do nothing", of_rows(lambda w, y, q, ce, hard: ce)),
+    ("other", of_rows(lambda w, y, q, ce, hard: ce + w.sum() * hard)),
+    ("no argument", lambda z, y, e: ce(z, y)),
+]
+
+
+@pytest.mark.parametrize(("answer", "loss"), WEIGHTS)
+def test_what_weights_do(answer: str, loss: Any) -> None:
+    assert questions.of_weights(make_of(loss)) == answer
 
 
 LOSS = """\

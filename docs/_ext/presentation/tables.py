@@ -26,17 +26,15 @@ HEADS = {
 
 def shown(table: str) -> list[Row]:
     """Return the rows of a table: by convention, or releases as they followed."""
-
-    def in_table(row: Row) -> bool:
-        of = LIBRARIES[row["name"]].table
-        more = of == "targets" and table == "behaviour" and "weights" in row
-        return more or table in (of, "sources")
-
+    of = {"behaviour": "targets"}.get(table, table)
+    named = [(row, LIBRARIES[row["name"]].table) for row in results.LOSSES]
+    found = [row for row, its_table in named if of in (its_table, "sources")]
+    if table == "former":
+        return found
+    if table == "behaviour":
+        found = [row for row in found if "weights" in row]
     order = (*CONVENTIONS, None).index
-    found = list(filter(in_table, results.LOSSES))
-    if table != "former":
-        found.sort(key=lambda row: order(convention(row)))
-    return found
+    return sorted(found, key=lambda row: order(convention(row)))
 
 
 def target(row: Row) -> Sequence[str]:
@@ -81,7 +79,10 @@ def reductions(found: Mapping[str, str]) -> str:
 def source(row: Row) -> Sequence[str]:
     """Return the cells that say what was run."""
     files = {file["name"]: file["sha256"] for file in rows.read(HERE / "wheels.csv")}
-    imported = LIBRARIES[row["name"]].imported
+    library = LIBRARIES[row["name"]]
+    imported = "package" if library.whole else "file"
+    if library.stubs:
+        imported = "with stand-ins"
     return (row["name"], row["path"], imported, files.get(row["package"], "")[:8])
 
 
@@ -95,19 +96,20 @@ class Rosetta(SphinxDirective):
         name = self.arguments[0]
         cells = {"behaviour": behaviour, "sources": source}.get(name, target)
         head = HEADS.get(name, TARGETS).split("|")
-        parts = (
-            *(nodes.colspec(colwidth=1) for _ in head),
-            nodes.thead("", self.row(head)),
-            nodes.tbody("", *(self.row(cells(row)) for row in shown(name))),
-        )
-        group = nodes.tgroup("", *parts, cols=len(head))
+        group = nodes.tgroup(cols=len(head))
+        group += [nodes.colspec(colwidth=1) for _ in head]
+        group += nodes.thead("", self.row(head))
+        group += nodes.tbody("", *(self.row(cells(row)) for row in shown(name)))
         return [nodes.table("", group, classes=["rosetta", name])]
 
     def row(self, texts: Iterable[str]) -> nodes.row:
         """Return a row of cells, each tied to the record."""
-        found = [self.parse_inline(t)[0] if "$" in t else [nodes.Text(t)] for t in texts]
-        tied = (nodes.inline("", "", *part, tie=("value", "rosetta")) for part in found)
-        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", t)) for t in tied))
+        row = nodes.row()
+        for text in texts:
+            parts = self.parse_inline(text)[0] if "$" in text else [nodes.Text(text)]
+            tied = nodes.inline("", "", *parts, tie=("value", "rosetta"))
+            row += nodes.entry("", nodes.paragraph("", "", tied))
+        return row
 
 
 def setup(app: Sphinx) -> None:

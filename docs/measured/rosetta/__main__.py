@@ -28,7 +28,7 @@ from typing import Any
 import torch
 
 from measured import rows
-from measured.rosetta.adapters import call_of, python
+from measured.rosetta.adapters import python, way_of
 from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, Library, convention
 from measured.rosetta.questions import CLASSES, measure
 
@@ -122,5 +122,5 @@ if __name__ == "__main__":
         library = LIBRARIES[sys.argv[1]]
         warnings.simplefilter("ignore")
         with redirect_stdout(sys.stderr):
-            row = measure(library, partial(partial, call_of(library, load(library))))
+            row = measure(library, partial(way_of, library, load(library)))
         print(json.dumps(row))

@@ -2,24 +2,30 @@
 
 import logging  # noqa: F401 (libraries.toml has it, as it has nn and SimpleNamespace)
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace  # noqa: F401
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: F401
 from torch import Tensor, nn  # noqa: F401
 
+from label_smoothing.auditing.probes import Way
 from measured.rosetta.losses import Library
 
 Call = Callable[..., Any]
 
 
-def call_of(library: Library, found: Any) -> Call:
-    """Return what calls what is at the path of a library, with ε, logits and indices.
+def way_of(
+    library: Library, found: Any, num_classes: int, smoothing: float, **options: Any
+) -> Way:
+    """Return the loss of a library, given what is at its path, an ε and other options.
 
     An option that the library has no name for is refused by the library itself.
     """
-    return python(f"lambda e, z, y, {library.options}: {library.call}", f=found)  # type: ignore[no-any-return]
+    call = python(f"lambda e, z, y, {library.options}: {library.call}", f=found)
+    takes = library.probabilities, library.log_probs
+    return Way(partial(call, smoothing, **options), num_classes, *takes, torch.float64)
 
 
 def python(code: str, **names: Any) -> Any:
@@ -32,32 +38,9 @@ def decorator(*arguments: Any, **options: Any) -> Any:
     return lambda thing: thing
 
 
-def class_dim(z: Tensor, y: Tensor) -> int:
-    """Return the dimension of logits that the indices do not have."""
-    shape = list(z.shape)
-    dims = range(1, len(shape))
-    return next(d for d in dims if shape[:d] + shape[d + 1 :] == list(y.shape))
-
-
-def log_p(z: Tensor, y: Tensor) -> Tensor:
-    """Return log-probabilities."""
-    return z.log_softmax(class_dim(z, y))
-
-
-def one_hot(z: Tensor, y: Tensor) -> Tensor:
-    """Return the indices as probabilities, in the shape of the logits."""
-    dim = class_dim(z, y)
-    return F.one_hot(y, z.shape[dim]).movedim(-1, dim).to(z.dtype)
-
-
 def sequences(z: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
     """Return logits (N, T, K) and what belongs to them: one sequence, if no more."""
     return (z, *others) if z.dim() > 2 else (z[None], *(other[None] for other in others))
-
-
-def of_labels(smooth: Callable[[Tensor], Tensor], z: Tensor, y: Tensor) -> Tensor:
-    """Take the cross entropy of what a function of labels (N, K) returns."""
-    return -(smooth(one_hot(z, y)) * z.log_softmax(-1)).sum(-1).mean()
 
 
 def alone(f: Call) -> Call:
@@ -71,13 +54,12 @@ def alone(f: Call) -> Call:
     return f
 
 
-def elsewhere(framework: Call, f: Call, z: Tensor, y: Tensor, *others: Tensor) -> Tensor:
+def elsewhere(framework: Call, f: Call, z: Tensor, *others: Tensor) -> Tensor:
     """Return what another framework computes: a loss, with the gradient of its sum."""
-    arrays = (tensor.detach().numpy() for tensor in (z, y, *others))
-    value, grad = map(torch.tensor, framework(f, *arrays))
-    term = (z - z.detach()) * grad  # zero, with this gradient
-    rows = term.sum(class_dim(z, y)) if value.numel() > 1 else term.sum()
-    return value + rows.reshape(value.shape)
+    arrays = (tensor.detach().numpy() for tensor in (z, *others))
+    value, gradient = map(torch.tensor, framework(f, *arrays))
+    zero = ((z - z.detach()) * gradient).sum()  # with this gradient
+    return value + zero / value.numel()
 
 
 def tinygrad(f: Call, z: Any, *arrays: Any) -> tuple[Any, Any]:
@@ -110,11 +92,11 @@ def paddle(f: Call, z: Any, *arrays: Any) -> tuple[Any, Any]:
     return value.numpy(), logits.grad.numpy()
 
 
-def mlx(f: Call, z: Any, *arrays: Any) -> Any:
+def mlx(f: Call, z: Any, *arrays: Any) -> tuple[Any, Any]:
     """Return those of MLX."""
     import mlx.core as mx
 
     mx.set_default_device(mx.cpu)
     logits, *others = map(mx.array, (z, *arrays))
-    grad = mx.grad(lambda z: f(z, *others).sum())(logits)
-    return [torch.tensor(found.tolist()).numpy() for found in (f(logits, *others), grad)]
+    gradient = mx.grad(lambda z: f(z, *others).sum())(logits)
+    return f(logits, *others).tolist(), gradient.tolist()

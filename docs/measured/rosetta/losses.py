@@ -26,31 +26,21 @@ class Library(NamedTuple):
     path: str
     call: str  # how it is called as PyTorch's loss is
     options: str = "**o"  # what else may be given to the call
+    log_probs: bool = False  # it takes log-probabilities, not logits
+    probabilities: bool = False  # it takes a row of them, not an index
+    has_index: bool = True  # if not, an index that is no class is not to be tried
+    form: str = ""  # if it returns no loss
+    table: str = "targets"  # or "two" classes, or "former" releases
     needs: Sequence[str] = ()  # to download beside it
     pip: Sequence[str] = ()  # how to ask for it
     whole: bool = False  # with the __init__ of its packages, which may need the world
     stubs: Mapping[str, Sequence[str]] = NONE  # what is replaced, by what
     env: Mapping[str, str] = NONE
-    checks_bounds: bool = True  # if not, an index that is none is not to be tried
-    takes: str = "classes"  # or "probabilities"
-    gives: str = "loss"  # or "labels"
-    two_classes: bool = False
-    former: bool = False  # an earlier release
 
     @property
     def downloads(self) -> list[str]:
         """The packages to download, first that of the loss."""
         return [name for name in (self.package, *self.needs) if name]
-
-    @property
-    def imported(self) -> str:
-        """How it is imported."""
-        return "with stand-ins" if self.stubs else "package" if self.whole else "file"
-
-    @property
-    def table(self) -> str:
-        """The table that it is in."""
-        return "former" if self.former else "two" if self.two_classes else "targets"
 
 
 LISTED = tomllib.loads((HERE / "libraries.toml").read_text("utf-8"))
