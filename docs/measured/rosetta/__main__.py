@@ -10,17 +10,14 @@ A row that is not as in the file is an error; ``--record`` writes the files.
 
 import json
 import os
-import pkgutil
 import shutil
 import subprocess
 import sys
-import types
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
 from functools import partial
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +25,7 @@ from typing import Any
 import torch
 
 from measured import rows
-from measured.rosetta.adapters import python, way_of
+from measured.rosetta.adapters import way_of
 from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, Library, convention
 from measured.rosetta.questions import CLASSES, measure
 
@@ -55,28 +52,21 @@ def fetch(library: Library, folder: str) -> Iterator[rows.Row]:
             shutil.unpack_archive(path, folder, {".whl": "zip"}.get(path.suffix))
             digest = sha256(path.read_bytes()).hexdigest()
             yield {"name": name, "file": path.name, "sha256": digest}
+        # What is no wheel has its packages in a folder of its own.
+        for source in Path(folder).glob(path.name.removesuffix(".tar.gz")):
+            shutil.copytree(source, folder, dirs_exist_ok=True)
 
 
-def load(library: Library) -> Any:
-    """Import what is at the path of a library."""
-    for stand_in, paths in library.stubs.items():
-        for path in paths:
-            module, _, name = path.rpartition(".")
-            setattr(put(module), name, python(stand_in))
-    if not library.whole:
-        put(library.path.rsplit(".", 2)[0])
-    return pkgutil.resolve_name(":".join(library.path.rsplit(".", 1)))
-
-
-def put(name: str) -> types.ModuleType:
-    """Return a package that runs no code of its own, with its files, in another one."""
-    if name not in sys.modules:
-        if package := name.rpartition(".")[0]:
-            put(package)
-        sys.modules[name] = module = types.ModuleType(name)
-        places = (Path(place, *name.split(".")) for place in sys.path)
-        module.__path__ = [str(place) for place in places if place.is_dir()]
-    return sys.modules[name]
+def replace(library: Library, folder: str) -> None:
+    """Write the stand-ins of a library, and empty the packages that the loss is in."""
+    code = dict(library.stubs)
+    for module in [] if library.whole else [library.path.rpartition(".")[0], *code]:
+        while module := module.rpartition(".")[0]:
+            code.setdefault(module, "")
+    for module, text in code.items():
+        package = Path(folder, *module.split("."))
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").write_text(text)
 
 
 def run(library: Library) -> tuple[rows.Row, list[rows.Row]]:
@@ -86,16 +76,14 @@ def run(library: Library) -> tuple[rows.Row, list[rows.Row]]:
     try:
         with TemporaryDirectory() as folder:
             files.extend(fetch(library, folder))
-            sources = [file["file"].removesuffix(".tar.gz") for file in files]
-            places = [folder, *(f"{folder}/{name}" for name in sources), HERE.parents[1]]
-            found = os.pathsep.join(map(str, places))
+            replace(library, folder)
+            found = os.pathsep.join([folder, str(HERE.parents[1])])
             env = os.environ | library.env | {"PYTHONPATH": found}
             printed = execute("measured.rosetta", library.name, env=env, timeout=600)
         row |= json.loads(printed.splitlines()[-1])
     except Exception as error:  # of one library, not of all
         row |= {"error": str(error) or type(error).__name__}
-    shown = row.get("targets", row.get("error"))
-    print(f"{row['name']:34} {convention(row) or '':24} {shown}", flush=True)
+    print(row["name"], convention(row), row.get("targets", row.get("error")), flush=True)
     return row, files
 
 
@@ -120,7 +108,6 @@ if __name__ == "__main__":
         main(record=bool(sys.argv[1:]))
     else:
         library = LIBRARIES[sys.argv[1]]
-        warnings.simplefilter("ignore")
-        with redirect_stdout(sys.stderr):
-            row = measure(library, partial(way_of, library, load(library)))
-        print(json.dumps(row))
+        module, _, name = library.path.rpartition(".")
+        found = getattr(import_module(module), name)
+        print(json.dumps(measure(library, partial(way_of, library, found))))

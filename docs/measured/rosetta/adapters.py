@@ -1,14 +1,13 @@
-"""What the Python in ``libraries.toml`` is made of: its calls, and its stand-ins."""
+"""What the calls in ``libraries.toml`` are made of."""
 
-import logging  # noqa: F401 (libraries.toml has it, as it has nn and SimpleNamespace)
 from collections.abc import Callable
 from functools import partial
-from types import SimpleNamespace  # noqa: F401
+from types import SimpleNamespace  # noqa: F401 (a call names it, as it names F)
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: F401
-from torch import Tensor, nn  # noqa: F401
+from torch import Tensor
 
 from label_smoothing.auditing.probes import Way
 from measured.rosetta.losses import Library
@@ -23,19 +22,9 @@ def way_of(
 
     An option that the library has no name for is refused by the library itself.
     """
-    call = python(f"lambda e, z, y, {library.options}: {library.call}", f=found)
-    takes = library.probabilities, library.log_probs
-    return Way(partial(call, smoothing, **options), num_classes, *takes, torch.float64)
-
-
-def python(code: str, **names: Any) -> Any:
-    """Return the value of Python from the list of libraries."""
-    return eval(code, globals() | names)
-
-
-def decorator(*arguments: Any, **options: Any) -> Any:
-    """Leave what is decorated alone; a stand-in."""
-    return lambda thing: thing
+    code = f"lambda e, z, y, {library.options}: {library.call}"
+    loss = partial(eval(code, globals() | {"f": found}), smoothing, **options)
+    return Way(loss, num_classes, library.probabilities, library.log_probs, torch.float64)
 
 
 def sequences(z: Tensor, *others: Tensor) -> tuple[Tensor, ...]:

@@ -34,7 +34,7 @@ class Library(NamedTuple):
     needs: Sequence[str] = ()  # to download beside it
     pip: Sequence[str] = ()  # how to ask for it
     whole: bool = False  # with the __init__ of its packages, which may need the world
-    stubs: Mapping[str, Sequence[str]] = NONE  # what is replaced, by what
+    stubs: Mapping[str, str] = NONE  # modules that are replaced, by which Python
     env: Mapping[str, str] = NONE
 
     @property
