@@ -7,17 +7,13 @@ from measured.rosetta.losses import LIBRARIES
 
 from .conftest import Build
 
-EVERY = {row["name"] for row in results.LOSSES}
-FORMER = {name for name, library in LIBRARIES.items() if library.table == "former"}
-TWO = {name for name, library in LIBRARIES.items() if library.table == "two"}
-LABELS = {row["name"] for row in results.LOSSES if row.get("form") == "labels"}
 TABLES = {
-    "targets": EVERY - FORMER - TWO,
-    "two": TWO,
-    "former": FORMER,
-    "behaviour": EVERY - FORMER - TWO - LABELS,
-    "sources": EVERY,
+    table: {name for name, library in LIBRARIES.items() if library.table == table}
+    for table in ("targets", "two", "former")
 }
+LABELS = {row["name"] for row in results.LOSSES if row.get("form") == "labels"}
+TABLES["behaviour"] = TABLES["targets"] - LABELS
+TABLES["sources"] = {*LIBRARIES}
 CELLS = """
 targets|PyTorch|uniform|0.1|0.1|0.92|0.02|CE|2.13.0
 targets|fairseq|others|0.125|0.08|0.9|0.025|CE|0.12.2

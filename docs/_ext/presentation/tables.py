@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from docutils import nodes
 from measured import results, rows
-from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, convention, reading
+from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, convention
 from measured.rows import Row
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -26,13 +26,13 @@ HEADS = {
 
 def shown(table: str) -> list[Row]:
     """Return the rows of a table: by convention, or releases as they followed."""
-    of = {"behaviour": "targets"}.get(table, table)
-    named = [(row, LIBRARIES[row["name"]].table) for row in results.LOSSES]
-    found = [row for row, its_table in named if of in (its_table, "sources")]
+    if table == "behaviour":
+        return [row for row in shown("targets") if "weights" in row]
+    found = results.LOSSES
+    if table != "sources":
+        found = [row for row in found if LIBRARIES[row["name"]].table == table]
     if table == "former":
         return found
-    if table == "behaviour":
-        found = [row for row in found if "weights" in row]
     order = (*CONVENTIONS, None).index
     return sorted(found, key=lambda row: order(convention(row)))
 
@@ -44,8 +44,9 @@ def target(row: Row) -> Sequence[str]:
     if means is None:
         return (row["name"], row["error"], *[""] * 5, release)
     q = next(iter(row["targets"].values()))
+    in_torch = convert_smoothing(SMOOTHING, len(q), means, "uniform")
     to_write = convert_smoothing(SMOOTHING, len(q), "uniform", means)
-    numbers = (reading(q)["torch_smoothing"], to_write, max(q), min(filter(None, q)))
+    numbers = (in_torch, to_write, max(q), min(filter(None, q)))
     short = (f"{number:.4f}".rstrip("0") for number in numbers)
     return (row["name"], means, *short, row["form"], release)
 

@@ -50,18 +50,15 @@ LIBRARIES = {
 }
 
 
-def reading(q: Sequence[float]) -> dict[str, Any]:
-    """Return what the audit says of a recorded target, and of the ε that gave it."""
+def convention_of(q: Sequence[float]) -> str | None:
+    """Name the convention of a target, if there is one, as the audit reads it."""
     target = torch.tensor([q], dtype=torch.float64)
     y, scale = torch.tensor([TRUE % len(q)]), torch.ones(1)
     found = Recovered(target, scale, scale.bool())
-    return describe_target(y, found, {"smoothing": SMOOTHING})
-
-
-def convention_of(q: Sequence[float]) -> str | None:
-    """Name the convention of a target, if there is one."""
-    name: str | None = reading(q).get("convention")
-    return {"uniform": "half", "others": "swap"}.get(name or "") if len(q) == 2 else name
+    name = describe_target(y, found, {"smoothing": SMOOTHING}).get("convention", "")
+    if len(q) == 2:
+        name = {"uniform": "half", "others": "swap"}.get(name)
+    return name or None
 
 
 def convention(row: Row) -> str | None:

@@ -38,15 +38,15 @@ def measure(library: Library, make: Make) -> Row:
     if library.table == "two" or library.form:
         return row
     loss = partial(make, 5, SMOOTHING)
-    reductions = {"default": ask(reduction, loss)}
-    for how in ("mean", "sum", "none"):
-        reductions[how] = ask(reduction, partial(loss, reduction=how))
+    returns = {how: partial(loss, reduction=how) for how in ("mean", "sum", "none")}
     return row | {
         "weights": of_weights(make),
         "ignore_index": ask(ignored, loss) if library.has_index else "not asked",
         "dimension": {"1": ask(dimension, loss, 1), "last": ask(dimension, loss, -1)},
         "half": ask(half, loss),
-        "reduction": reductions,
+        "reduction": {
+            how: ask(reduction, of) for how, of in {"default": loss, **returns}.items()
+        },
     }
 
 
@@ -149,8 +149,8 @@ def dimension(way: Way, dim: int) -> str:
 def half(way: Way) -> str:
     """Say if ten rows of a thousand classes are too much for float16."""
     zeros = torch.zeros(10, 1000, dtype=torch.float16)
-    wide = way._replace(num_classes=1000)
-    total = float(wide(zeros, torch.ones(10).long()).sum())
+    each = way._replace(num_classes=1000)(zeros, torch.ones(10).long())
+    total = float(each.sum())
     return "finite" if math.isfinite(total) else str(total)
 
 
