@@ -6,6 +6,7 @@ No library is needed here: the losses are built in the test, each with a known a
 import zipfile
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,12 @@ def test_probabilities_are_where_the_classes_are(dim: int) -> None:
     assert questions.dimension(make(5, 0.1), dim) == "right"
 
 
+def test_probabilities_are_of_as_many_classes_as_the_logits() -> None:
+    library = PLAIN._replace(probabilities=True)
+    make = make_of(lambda z, q: -(q * z.log_softmax(1)).sum(1), library)
+    assert questions.half(make(5, 0.1)) == "finite"
+
+
 # What each makes of q', for weights w, and the true class as delta.
 WEIGHTS: dict[str, Callable[..., Tensor]] = {
     "bend the target": lambda w, q, delta: w * q,
@@ -217,7 +224,8 @@ def test_weights_are_tried_without_a_sum_or_there_are_none() -> None:
 def test_a_file_is_imported_without_its_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with zipfile.ZipFile(tmp_path / "world-1.0-py3-none-any.whl", "w") as archive:
+    wheel = tmp_path / "world-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("world-1.0.dist-info/METADATA", "Name: world\nVersion: 1.0")
         archive.writestr("world-1.0.dist-info/WHEEL", "Wheel-Version: 1.0")
         # Its own code needs what is not there.
@@ -236,8 +244,9 @@ def test_a_file_is_imported_without_its_packages(
     pip = ("--no-index", f"--find-links={tmp_path}")
     library = Library("", "world==1.0", "world.inner.loss.Loss", "", pip=pip, stubs=stubs)
     site = str(tmp_path / "site")
-    (file,) = rosetta.fetch(library, site)
-    assert file["file"] == "world-1.0-py3-none-any.whl"
+    digest = sha256(wheel.read_bytes()).hexdigest()
+    came = {"name": "world==1.0", "file": wheel.name, "sha256": digest}
+    assert [*rosetta.fetch(library, site)] == [came]
     rosetta.replace(library, site)
     monkeypatch.syspath_prepend(site)
     assert import_module("world.inner.loss").Loss.known == "known"
