@@ -124,7 +124,7 @@ def of_settings(figure: str, **names: str) -> dict[str, dict[str, float]]:
 def libraries_run(unlike_torch: bool = False) -> int:
     """Return how many libraries were run, or how many of them have another target."""
     alike = ("uniform", "half") if unlike_torch else ()
-    latest = [row for row in LOSSES if not LIBRARIES[row["name"]].former]
+    latest = [row for row in LOSSES if LIBRARIES[row["name"]].table != "former"]
     found = [row for row in latest if "error" not in row and convention(row) not in alike]
     return len({row["package"] for row in found})
 

@@ -5,41 +5,37 @@
 and ``{rosetta} sources`` what was run.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from docutils import nodes
 from measured import results, rows
-from measured.rosetta.losses import HERE, LIBRARIES, convention, in_torch, to_write
+from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, convention
 from measured.rows import Row
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from verified.names import note_sources
 
+from label_smoothing import convert_smoothing
 from label_smoothing.auditing.conventions import CONVENTIONS
 
 TARGETS = "library|ε means|in PyTorch|there|$q'(y)$|$q'(k)$|form|release"
 HEADS = {
-    "targets": TARGETS,
-    "two": TARGETS,
-    "former": TARGETS,
     "behaviour": "library|class weights|target −100|class dim|float16|reduction",
     "sources": "library|what was called|imported|SHA-256",
 }
 
 
-def of_table(name: str) -> tuple[list[Row], Callable[[Row], Sequence[str]]]:
-    """Return the rows of a table, and what makes the cells of one."""
-    recorded = [(row, LIBRARIES[row["name"]]) for row in results.LOSSES]
+def shown(table: str) -> list[Row]:
+    """Return the rows of a table: by convention, or releases as they followed."""
+    if table == "behaviour":
+        return [row for row in shown("targets") if "weights" in row]
+    found = results.LOSSES
+    if table != "sources":
+        found = [row for row in found if LIBRARIES[row["name"]].table == table]
+    if table == "former":
+        return found
     order = (*CONVENTIONS, None).index
-    listed = sorted(recorded, key=lambda pair: order(convention(pair[0])))
-    many = [row for row, of in listed if not (of.former or of.two_classes)]
-    return {
-        "targets": (many, target),
-        "two": ([row for row, of in listed if of.two_classes], target),
-        "former": ([row for row, of in recorded if of.former], target),
-        "behaviour": ([row for row in many if "weights" in row], behaviour),
-        "sources": ([row for row, _ in listed], source),
-    }[name]
+    return sorted(found, key=lambda row: order(convention(row)))
 
 
 def target(row: Row) -> Sequence[str]:
@@ -49,12 +45,9 @@ def target(row: Row) -> Sequence[str]:
     if means is None:
         return (row["name"], row["error"], *[""] * 5, release)
     q = next(iter(row["targets"].values()))
-    numbers = (
-        in_torch(len(q), means),
-        to_write(len(q), means),
-        max(q),
-        min(filter(None, q)),
-    )
+    in_torch = convert_smoothing(SMOOTHING, len(q), means, "uniform")
+    to_write = convert_smoothing(SMOOTHING, len(q), "uniform", means)
+    numbers = (in_torch, to_write, max(q), min(filter(None, q)))
     short = (f"{number:.4f}".rstrip("0") for number in numbers)
     return (row["name"], means, *short, row["form"], release)
 
@@ -88,7 +81,10 @@ def reductions(found: Mapping[str, str]) -> str:
 def source(row: Row) -> Sequence[str]:
     """Return the cells that say what was run."""
     files = {file["name"]: file["sha256"] for file in rows.read(HERE / "wheels.csv")}
-    imported = LIBRARIES[row["name"]].imported
+    library = LIBRARIES[row["name"]]
+    imported = "package" if library.whole else "file"
+    if library.stubs:
+        imported = "with stand-ins"
     return (row["name"], row["path"], imported, files.get(row["package"], "")[:8])
 
 
@@ -100,24 +96,23 @@ class Rosetta(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the table."""
         note_sources(self.env)
-        found, cells = of_table(self.arguments[0])
-        head = HEADS[self.arguments[0]].split("|")
+        name = self.arguments[0]
+        cells = {"behaviour": behaviour, "sources": source}.get(name, target)
+        head = HEADS.get(name, TARGETS).split("|")
         group = nodes.tgroup(cols=len(head))
         group += [nodes.colspec(colwidth=1) for _ in head]
         group += nodes.thead("", self.row(head))
-        group += nodes.tbody("", *(self.row(cells(row)) for row in found))
-        return [nodes.table("", group, classes=["rosetta", self.arguments[0]])]
+        group += nodes.tbody("", *(self.row(cells(row)) for row in shown(name)))
+        return [nodes.table("", group, classes=["rosetta", name])]
 
     def row(self, texts: Iterable[str]) -> nodes.row:
-        """Return a row of cells."""
-        return nodes.row("", *(nodes.entry("", self.cell(text)) for text in texts))
-
-    def cell(self, text: str) -> nodes.paragraph:
-        """Return what is in a cell, tied to the record."""
-        parts, _ = self.parse_inline(text) if "$" in text else ([nodes.Text(text)], [])
-        return nodes.paragraph(
-            "", "", nodes.inline("", "", *parts, tie=("value", "rosetta"))
-        )
+        """Return a row of cells, each tied to the record."""
+        row = nodes.row()
+        for text in texts:
+            parts = self.parse_inline(text)[0] if "$" in text else [nodes.Text(text)]
+            tied = nodes.inline("", "", *parts, tie=("value", "rosetta"))
+            row += nodes.entry("", nodes.paragraph("", "", tied))
+        return row
 
 
 def setup(app: Sphinx) -> None:

@@ -8,20 +8,16 @@ has a row with its error.
 A row that is not as in the file is an error; ``--record`` writes the files.
 """
 
-import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
-import types
-import warnings
-import zipfile
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,120 +25,81 @@ from typing import Any
 import torch
 
 from measured import rows
-from measured.rosetta.adapters import CALLS, STAND_INS
+from measured.rosetta.adapters import way_of
 from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, Library, convention
-from measured.rosetta.questions import CLASSES, RowError, measure
+from measured.rosetta.questions import CLASSES, measure
 
 PINS = HERE / "libraries.txt"
-Wheels = Mapping[str, "Future[Path]"]
 
 
 def execute(*command: str, **options: Any) -> str:
-    """Run a command, and return what it prints."""
-    ran = subprocess.run(command, capture_output=True, text=True, **options)
+    """Run Python, and return what it prints."""
+    python = (sys.executable, "-m", *command)
+    ran = subprocess.run(python, capture_output=True, text=True, **options)
     if ran.returncode:
         said = ran.stderr.strip() or f"exit status {ran.returncode}"
-        raise RowError(said.splitlines()[-1])
+        raise RuntimeError(said.splitlines()[-1])
     return str(ran.stdout)
 
 
-def download(name: str, wheels: Path, options: Sequence[str] = ()) -> Path:
-    """Fetch a package, and return its path."""
-    pip = (sys.executable, "-m", "pip", "download", "--no-deps", "-q", *options)
-    execute(*pip, "-c", str(PINS), "-d", str(wheels / name), name)
-    (path,) = (wheels / name).iterdir()
-    return path
+def fetch(library: Library, folder: str) -> Iterator[rows.Row]:
+    """Unpack a library into a folder, and return the row of each file."""
+    pip = ("pip", "download", "--no-deps", "-q", "-c", str(PINS), *library.pip)
+    for name in library.downloads:
+        with TemporaryDirectory() as place:
+            execute(*pip, "-d", place, name)
+            (path,) = Path(place).iterdir()
+            shutil.unpack_archive(path, folder, {".whl": "zip"}.get(path.suffix))
+            digest = sha256(path.read_bytes()).hexdigest()
+            yield {"name": name, "file": path.name, "sha256": digest}
+        # What is no wheel has its packages in a folder of its own.
+        for source in Path(folder).glob(path.name.removesuffix(".tar.gz")):
+            shutil.copytree(source, folder, dirs_exist_ok=True)
 
 
-def unpack(path: Path, folder: Path) -> None:
-    """Unpack a wheel, or the source of a package, so that Python finds it there."""
-    if path.suffix == ".whl":
-        zipfile.ZipFile(path).extractall(folder)
-        return
-    with tarfile.open(path) as archive:
-        archive.extractall(folder, filter="data")
-    for found in (folder / path.name.removesuffix(".tar.gz")).iterdir():
-        found.rename(folder / found.name)
+def replace(library: Library, folder: str) -> None:
+    """Write the stand-ins of a library, and empty the packages that the loss is in."""
+    code = dict(library.stubs)
+    for module in [] if library.whole else [library.path.rpartition(".")[0], *code]:
+        while module := module.rpartition(".")[0]:
+            code.setdefault(module, "")
+    for module, text in code.items():
+        package = Path(folder, *module.split("."))
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").write_text(text)
 
 
-def load(library: Library) -> Any:
-    """Import what is at the path of a library."""
-    kinds = library.stubs.items()
-    stubs = {path: STAND_INS[kind] for kind, paths in kinds for path in paths}
-    for path in (*stubs, *([] if library.whole else [library.path])):
-        parts = path.split(".")
-        for n in range(1, len(parts) - 1):
-            put(".".join(parts[:n]))
-    for path, stand_in in stubs.items():
-        module, _, name = path.rpartition(".")
-        setattr(put(module), name, stand_in)
-    module, _, name = library.path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
-def put(name: str) -> types.ModuleType:
-    """Return a package that runs no code of its own, with its files."""
-    if name not in sys.modules:
-        sys.modules[name] = module = types.ModuleType(name)
-        places = (Path(place, *name.split(".")) for place in sys.path)
-        module.__path__ = [str(place) for place in places if place.is_dir()]
-    return sys.modules[name]
-
-
-def run(library: Library, wheels: Wheels) -> rows.Row:
-    """Return the row of a library."""
+def run(library: Library) -> tuple[rows.Row, list[rows.Row]]:
+    """Return the row of a library, and those of the files that it came in."""
     row = {"name": library.name, "package": library.package, "path": library.path}
+    files: list[rows.Row] = []
     try:
         with TemporaryDirectory() as folder:
-            for name in library.downloads:
-                unpack(wheels[name].result(), Path(folder))
+            files.extend(fetch(library, folder))
+            replace(library, folder)
             found = os.pathsep.join([folder, str(HERE.parents[1])])
             env = os.environ | library.env | {"PYTHONPATH": found}
-            command = (sys.executable, "-m", "measured.rosetta", library.name)
-            printed = execute(*command, env=env, timeout=600)
-        return {**row, **json.loads(printed.splitlines()[-1])}
+            printed = execute("measured.rosetta", library.name, env=env, timeout=600)
+        row |= json.loads(printed.splitlines()[-1])
     except Exception as error:  # of one library, not of all
-        return row | {"error": str(error) or type(error).__name__}
-
-
-def row_of_file(name: str, path: Path) -> rows.Row:
-    """Return the row of what was downloaded under a name."""
-    digest = sha256(path.read_bytes()).hexdigest()
-    return {"name": name, "file": path.name, "sha256": digest}
-
-
-def everything() -> tuple[list[rows.Row], list[rows.Row]]:
-    """Return the rows of all libraries, and of the files that they came in."""
-    listed, losses = LIBRARIES.values(), []
-    names = dict.fromkeys(name for library in listed for name in library.downloads)
-    options = {library.package: library.pip for library in listed}
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        wheels = {
-            name: pool.submit(download, name, Path(folder), options.get(name, ()))
-            for name in names
-        }
-        for row in pool.map(lambda library: run(library, wheels), listed):
-            shown = row.get("targets", row.get("error"))
-            print(f"{row['name']:34} {convention(row) or '':24} {shown}", flush=True)
-            losses.append(row)
-        came = [name for name, wheel in wheels.items() if not wheel.exception()]
-        return losses, [row_of_file(name, wheels[name].result()) for name in came]
+        row |= {"error": str(error) or type(error).__name__}
+    print(row["name"], convention(row), row.get("targets", row.get("error")), flush=True)
+    return row, files
 
 
 def main(record: bool) -> None:
     """Run all libraries, and record what they do or compare it."""
-    paths = (HERE / "losses.jsonl", HERE / "wheels.csv")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        losses, came = zip(*pool.map(run, LIBRARIES.values()), strict=True)
+    files = {file["name"]: file for of_library in came for file in of_library}
     release = torch.__version__.partition("+")[0]
+    conditions = {"smoothing": SMOOTHING, "classes": CLASSES, "torch": release}
     changed: list[str] = []
-    for path, found in zip(paths, everything(), strict=True):
+    for name, found in {"losses.jsonl": losses, "wheels.csv": [*files.values()]}.items():
         if record:
-            rows.write(
-                path,
-                found,
-                {"smoothing": SMOOTHING, "classes": CLASSES, "torch": release},
-            )
+            rows.write(HERE / name, found, conditions)
         else:
-            changed += rows.differences(found, rows.read(path))
+            changed += rows.differences(found, rows.read(HERE / name))
     sys.exit("\n".join(changed) or None)
 
 
@@ -151,9 +108,6 @@ if __name__ == "__main__":
         main(record=bool(sys.argv[1:]))
     else:
         library = LIBRARIES[sys.argv[1]]
-        warnings.simplefilter("ignore")
-        with redirect_stdout(sys.stderr):
-            call = CALLS.get(library.name) or CALLS[library.like]
-            thing = load(library)
-            row = measure(library, lambda e, **o: partial(call, thing, e, **o))
-        print(json.dumps(row))
+        module, _, name = library.path.rpartition(".")
+        found = getattr(import_module(module), name)
+        print(json.dumps(measure(library, partial(way_of, library, found))))

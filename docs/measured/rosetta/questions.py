@@ -8,67 +8,52 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from label_smoothing import recover_target, smooth
+from label_smoothing import convert_smoothing, smooth
 from label_smoothing.auditing.conventions import PADDED
-from measured.rosetta.losses import (
-    SMOOTHING,
-    TRUE,
-    Library,
-    convention_of,
-    rounded,
-    to_write,
-)
+from label_smoothing.auditing.probes import Way, describe_rows
+from measured.rosetta.losses import SMOOTHING, TRUE, Library, convention_of
 from measured.rows import Row
 
-Loss = Callable[[Tensor, Tensor], Any]
-Make = Callable[..., Loss]  # of the ε to write, and of what else the loss takes
+Make = Callable[..., Way]  # of the number of classes, the ε to write, and other options
 CLASSES = (5, 10)
 TARGET = torch.tensor([TRUE, 1])  # class 0 is the one that some libraries pad with
 SIX = torch.tensor([2, 1, 3, 4, 2, 1])  # two sequences of three steps
 
 
-class RowError(Exception):
-    """What was measured does not hold together."""
-
-
 def measure(library: Library, make: Make) -> Row:
     """Return what is recorded of a loss, after it has trained as PyTorch's does."""
-    sizes = (2,) if library.two_classes else CLASSES
-    target, loss = TARGET % sizes[0], partial(make, SMOOTHING)
-    found = {K: recover_target(loss(), K, target).target[0].tolist() for K in sizes}
-    names = {convention_of(q, int(target[0])) for q in found.values()}
-    if len(names) != 1:
-        raise RowError(f"no one convention: {names}")
-    (convention,) = names
+    sizes = (2,) if library.table == "two" else CLASSES
+    y = TARGET % sizes[0]
+    found = {K: make(K, SMOOTHING).recover(y).target[0].tolist() for K in sizes}
+    names = {convention_of(q) for q in found.values()}
+    if len(names) > 1 or None in names:
+        raise RuntimeError(f"no one convention: {names} for {found}")
     for size in sizes:
-        try_to_write(make, size, convention, target)
-    row = {
-        "targets": {str(K): rounded(q) for K, q in found.items()},
-        "form": form(loss(), sizes[0]) if library.gives == "loss" else "labels",
-    }
-    if library.two_classes or library.gives == "labels":
+        try_to_write(make, size, str(*names), y)
+    targets = {str(K): [round(value, 6) for value in q] for K, q in found.items()}
+    row = {"targets": targets, "form": library.form or form(make(sizes[0], SMOOTHING))}
+    if library.table == "two" or library.form:
         return row
-
-    def answer(question: Callable[..., str], *of: int, **options: str) -> str:
-        return ask(lambda: question(loss(**options), *of))
-
-    asked = library.takes == "classes" and library.checks_bounds
+    loss = partial(make, 5, SMOOTHING)
+    returns = {how: partial(loss, reduction=how) for how in ("mean", "sum", "none")}
     return row | {
         "weights": of_weights(make),
-        "ignore_index": answer(ignored) if asked else "not asked",
-        "dimension": {"1": answer(dimension, 1), "last": answer(dimension, -1)},
-        "half": answer(half),
-        "reduction": {"default": answer(reduction)}
-        | {how: answer(reduction, reduction=how) for how in ("mean", "sum", "none")},
+        "ignore_index": ask(ignored, loss) if library.has_index else "not asked",
+        "dimension": {"1": ask(dimension, loss, 1), "last": ask(dimension, loss, -1)},
+        "half": ask(half, loss),
+        "reduction": {
+            how: ask(reduction, of) for how, of in {"default": loss, **returns}.items()
+        },
     }
 
 
-def ask(question: Callable[[], str]) -> str:
-    """Return the answer, or the error in its place."""
+def ask(question: Callable[..., str], make: Callable[[], Any], *options: int) -> str:
+    """Make a loss and return the answer to a question, or the error in its place."""
     try:
-        return question()
+        return question(make(), *options)
     except Exception as error:
         # What recovers a target says which loss failed: the cause says why.
         cause = error.__cause__ if str(error).startswith("loss failed") else error
@@ -82,111 +67,98 @@ def same(one: Tensor, other: Tensor) -> bool:
     return torch.allclose(one.double(), other.double(), rtol=0, atol=1e-5)
 
 
-def try_to_write(make: Make, num_classes: int, convention: str, target: Tensor) -> None:
+def first_of(names: dict[str, Tensor], found: Tensor, otherwise: str = "other") -> str:
+    """Name what was found."""
+    return next((name for name, known in names.items() if same(found, known)), otherwise)
+
+
+def try_to_write(make: Make, num_classes: int, convention: str, y: Tensor) -> None:
     """Write the ε that is to give PyTorch's target, and see if it does."""
-    value = to_write(num_classes, convention)
-    found = recover_target(make(value), num_classes, target).target
+    value = convert_smoothing(SMOOTHING, num_classes, "uniform", convention)
+    found = make(num_classes, value).recover(y).target
     padding = int(convention == PADDED)  # torch then has the classes without it
-    expected = smooth(target - padding, num_classes - padding, SMOOTHING)
+    expected = smooth(y - padding, num_classes - padding, SMOOTHING)
     if not same(found[:, padding:], expected):
-        raise RowError(f"with {value} the target is {found}")
+        raise RuntimeError(f"with {value} the target is {found}")
 
 
-def form(loss: Loss, num_classes: int) -> str:
+def form(way: Way) -> str:
     """Tell a cross entropy from a divergence: they differ by the entropy of q'."""
-    y = TARGET[:1] % num_classes
-    found = recover_target(loss, num_classes, y)
-    q, logits = found.target[0], torch.linspace(-1, 1, num_classes).double()[None]
-    value = loss(logits.clone(), y).sum() / found.scale[0]
-    cross = -(q * logits[0].log_softmax(0)).sum()
-    for name, expected in (("CE", cross), ("KL", cross + torch.xlogy(q, q).sum())):
-        if math.isclose(value, expected, abs_tol=1e-4):
-            return name
-    return "other"
+    y = TARGET[:1] % way.num_classes
+    report = describe_rows(way, y, way.recover(y))
+    return "CE" if not report["offset"] else "other" if report["floor"] else "KL"
 
 
 def of_weights(make: Make) -> str:
     """Ask of the sum, if there is one: a mean may divide by weights, once or twice."""
-    summed = ask(lambda: weights(partial(make, reduction="sum")))
-    known = ("bend", "scale", "weigh", "do nothing")
-    return summed if summed.startswith(known) else ask(lambda: weights(make))
+    summed = ask(weights, lambda: partial(make, reduction="sum"))
+    failed = summed == "other" or summed.startswith(("no argument", "raises"))
+    return ask(weights, lambda: make) if failed else summed
 
 
 def weights(make: Make) -> str:
     """Say what class weights do: to the target, to the scale of a row, or to neither."""
     w = torch.arange(1.0, 6.0, dtype=torch.float64)
-    plain = recover_target(make(SMOOTHING), 5, TARGET)
-    found = recover_target(make(SMOOTHING, weight=w), 5, TARGET)
-    q, scales = plain.target, found.scale / plain.scale
-    true = q + (w[TARGET, None] - 1) * (1 - SMOOTHING) * torch.eye(5)[TARGET]
-    targets = {"bend the target": w * q, "weigh the true class alone": true}
-    for name, expected in targets.items():
-        if same(found.target, expected / expected.sum(1, keepdim=True)):
-            return name
-    if same(found.target, q):
-        for name, expected in (
-            ("scale the row", w[TARGET]),
-            ("scale the row by their mean under q'", (w * q).sum(1)),
-            ("do nothing", torch.ones(2)),
-        ):
-            if same(scales / scales[0], expected / expected[0]):
-                return name
-    return "other"
+    plain = make(5, SMOOTHING).recover(TARGET)
+    found = make(5, SMOOTHING, weight=w).recover(TARGET)
+    q, of_true = plain.target, w[TARGET, None]
+    names = {
+        "bend the target": w * q,
+        "weigh the true class alone": q
+        + (of_true - 1) * (1 - SMOOTHING) * F.one_hot(TARGET, 5),
+        "scale the row": of_true * q,
+        "scale the row by their mean under q'": (w * q).sum(1, keepdim=True) * q,
+        "do nothing": q,
+    }
+    counted = found.target * (found.scale / plain.scale)[:, None]
+    shares = {name: target / target.sum() for name, target in names.items()}
+    return first_of(shares, counted / counted.sum())
 
 
-def ignored(loss: Loss) -> str:
+def ignored(way: Way) -> str:
     """Say what becomes of a row whose target is -100."""
-    y = torch.tensor([TARGET[0], -100, TARGET[1]])
-    found, without = recover_target(loss, 5, y), recover_target(loss, 5, TARGET)
-    if found.scale[1] == 0 and not found.fixed.all():
-        return "ignored, and breaks the other rows"
+    found = way.recover(torch.tensor([TARGET[0], -100, TARGET[1]]))
     if found.scale[1] == 0:
-        alike = same(found.scale[[0, 2]], without.scale)
+        if not found.fixed.all():
+            return "ignored, and breaks the other rows"
+        alike = same(found.scale[[0, 2]], way.recover(TARGET).scale)
         return "ignored" if alike else "ignored, yet counted in the mean"
+    names = {"trained towards u": torch.full((5,), 0.2)}
     for k in range(5):
-        q = recover_target(loss, 5, torch.tensor([k, TARGET[1]])).target
-        if same(found.target[1], q[0]):
-            return f"taken for class {k}"
-    uniform = same(found.target[1], torch.full((5,), 0.2))
-    return "trained towards u" if uniform else "trained"
+        q = way.recover(torch.tensor([k, TARGET[1]])).target[0]
+        names[f"taken for class {k}"] = q
+    return first_of(names, found.target[1], "trained")
 
 
-def in_steps(loss: Loss, dim: int) -> Loss:
-    """Call a loss with two sequences of three steps, classes at that dimension."""
+def in_steps(way: Way, dim: int) -> Way:
+    """Give a loss two sequences of three steps, with the classes at that dimension."""
 
-    def call(z: Tensor, y: Tensor) -> Tensor:
-        z = z.reshape(2, 3, -1)
-        value: Tensor = loss(z.mT if dim == 1 else z, y.reshape(2, 3))
-        return value.reshape(-1)
+    def stepped(rows: Tensor) -> Tensor:
+        steps = rows.reshape(2, 3, *rows.shape[1:])
+        return steps.movedim(-1, dim) if rows.dim() > 1 else steps
 
-    return call
+    return way._replace(loss=lambda z, y: way.loss(stepped(z), stepped(y)).reshape(-1))
 
 
-def dimension(loss: Loss, dim: int) -> str:
+def dimension(way: Way, dim: int) -> str:
     """Say if the loss finds the classes at a dimension of (2, 5, 3) or (2, 3, 5)."""
-    found = recover_target(in_steps(loss, dim), 5, SIX)
-    right = same(found.target, recover_target(loss, 5, SIX).target)
-    return "right" if right else "wrong"
+    found = in_steps(way, dim).recover(SIX)
+    return "right" if same(found.target, way.recover(SIX).target) else "wrong"
 
 
-def half(loss: Loss) -> str:
+def half(way: Way) -> str:
     """Say if ten rows of a thousand classes are too much for float16."""
-    value = loss(torch.zeros(10, 1000, dtype=torch.float16), torch.ones(10).long())
-    worst = float(value.sum())
-    return "finite" if math.isfinite(worst) else str(worst)
+    zeros = torch.zeros(10, 1000, dtype=torch.float16)
+    each = way._replace(num_classes=1000)(zeros, torch.ones(10).long())
+    total = float(each.sum())
+    return "finite" if math.isfinite(total) else str(total)
 
 
-def reduction(loss: Loss) -> str:
+def reduction(way: Way) -> str:
     """Say what is returned: of two sequences of three steps, or else of six rows."""
-    for dim in (1, -1):
-        if ask(partial(dimension, loss, dim)) == "right":
-            loss = in_steps(loss, dim)
-            break
-    count = loss(torch.zeros(6, 5, dtype=torch.float64), SIX).numel()
-    scale = recover_target(loss, 5, SIX).scale
-    if not same(scale, scale[0].expand(6)):
-        return "other"
-    names = {(6, 6): "none", (1, 6): "sum", (1, 1): "mean", (1, 3): "sum / N"}
-    share = 6 * float(scale[0])
-    whole = round(share)
-    return names.get((count, whole), "other") if abs(share - whole) < 0.1 else "other"
+    finds = [dim for dim in (1, -1) if ask(dimension, lambda: way, dim) == "right"]
+    way = in_steps(way, finds[0]) if finds else way
+    count = way(torch.zeros(6, 5, dtype=torch.float64), SIX).numel()
+    shares = [("none", 6, 1), ("sum", 1, 1), ("mean", 1, 1 / 6), ("sum / N", 1, 1 / 2)]
+    names = {name: torch.tensor(share) for name, n, share in shares if n == count}
+    return first_of(names, way.recover(SIX).scale)
