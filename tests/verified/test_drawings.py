@@ -53,7 +53,7 @@ def test_a_drawing_is_out_of_date_when_a_module_of_ours_changes(build: Build) ->
     _, out = build("```{drawing} palette()\n```")
     with (out.parent / "doctrees" / "environment.pickle").open("rb") as file:
         noted = {Path(name).name for name in pickle.load(file).dependencies["index"]}
-    assert {"_style.py", "_gather.py", "gather.py", "__main__.py"} <= noted
+    assert {"_style.py", "_gather.py", "gather.py", "example.py"} <= noted
 
 
 @pytest.mark.parametrize(
