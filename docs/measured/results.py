@@ -35,7 +35,7 @@ RUNS = rows.read(HERE / "experiment" / "runs.csv")
 LOSSES = rows.read(HERE / "rosetta" / "losses.jsonl")
 LEVEL = 0.95  # of the intervals
 lighthouse = {row["page"]: row for row in rows.read(HERE / "lighthouse" / "pages.csv")}
-# History, as of the date and the commit that it names: the build compares it with nothing.
+# History, of the date and the commit that it names: no build compares it with anything.
 proof = rows.read(HERE / "proof.csv")[0]
 
 PYPROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text("utf-8"))
