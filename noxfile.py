@@ -317,11 +317,11 @@ def pin(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def serve(session: nox.Session) -> None:
-    """Preview the site and rebuild it on every change."""
+    """Preview the site and rebuild it on every change, without its checks."""
     install(session, "serve")
     session.run(
         "sphinx-autobuild", "docs", "docs/_build/html", "-d", "docs/_build/doctrees",
-        "--watch", "src", "--watch", "examples",
+        "-t", "preview", "--watch", "src", "--watch", "examples",
         "--ignore", "*/_build/*", "--ignore", "*/auto_examples/*",
         *session.posargs,
     )  # fmt: skip
