@@ -139,7 +139,7 @@ def verify(app: Sphinx) -> None:
 
 
 def start(app: Sphinx, env: BuildEnvironment) -> None:
-    """Verify the pages, if this is no preview, in a process beside the one that writes."""
+    """Verify the pages in a second process, while this one writes them; no preview."""
     if app.builder.format == "html" and "preview" not in app.tags:
         # A fork waits for ever for threads that torch had before it.
         can_fork = parallel_available and torch.get_num_threads() == 1
