@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
@@ -26,52 +27,54 @@ nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PINS = Path("constraints.txt")
-# The programs that measure are modules of docs/measured.
-MEASURED = {"PYTHONPATH": "docs"}
-# What a build leaves behind. Old output must not survive a change in src/.
-BUILT = ("docs/_build", "docs/auto_examples")
+PINNED = ("-c", str(PINS))
+NEWEST = ("--upgrade", "--upgrade-strategy", "eager")
+# One thread adds in one order, so the printed digits do not depend on the machine.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 STRICT = ("-W", "--keep-going", "-n", "-T", "-q")
 
 
-def install(session: nox.Session, *groups: str, pins: Path | None = PINS) -> None:
-    constraints = ("-c", str(pins)) if pins else ()
-    groups = nox.project.dependency_groups(PYPROJECT, *groups)
-    session.install(*constraints, "-e", ".[figures]", *groups)
-    # One thread adds in one order, so the printed digits do not depend on the machine.
-    session.env.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+def install(session: nox.Session, *groups: str, options: Sequence[str] = PINNED) -> None:
+    """Install the package and some groups of what it is worked on with."""
+    needed = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install(*options, "-e", ".[figures]", *needed)
+    session.env.update(ONE_THREAD)
 
 
 def install_docs(session: nox.Session, *options: str) -> None:
     """Install what builds the site, and the torch that ``-- --torch=`` asks for."""
     given = " ".join(given for given in session.posargs if given not in options)
-    if not given:
-        install(session, "docs")
-        return
-    asked = re.fullmatch(r"--torch=(newest|\d+\.\d+\.\d+)", given)
+    asked = re.fullmatch(r"(?:--torch=(newest|\d+\.\d+\.\d+))?", given)
     if not asked:
         expected = ", ".join(["--torch=2.14.1", "--torch=newest", *options])
         session.error(f"expected one of {expected}; given {given}")
-    newest = asked[1] == "newest"
-    pin = "" if newest else f"torch=={asked[1]}\n"
+    if not asked[1]:
+        install(session, "docs")
+        return
+    pin = "" if asked[1] == "newest" else f"torch=={asked[1]}\n"
     pins = Path(session.create_tmp(), PINS)
     pins.write_text(re.sub(r"(?m)^torch==.*\n", pin, PINS.read_text()))
-    if newest:
-        session.install("--upgrade", "-c", str(pins), "torch")
-    install(session, "docs", pins=pins)
+    install(session, "docs", options=("-c", str(pins), *NEWEST))
 
 
 def build(
-    session: nox.Session, root: Path = Path(), *options: str, **env: str | None
+    session: nox.Session,
+    *options: str,
+    builder: str = "html",
+    root: Path = Path(),
+    **env: str | None,
 ) -> bool:
     """Build the site under ``root`` from nothing and verify it; say if it passed."""
     env["PYTHONPATH"] = str((root / "src").resolve())
     env["CUDA_VISIBLE_DEVICES"] = ""  # its threads would not outlive a fork
+    options = ("-M", builder, "docs", "docs/_build", *STRICT, *options)
     with session.chdir(root):
-        for path in BUILT:
-            shutil.rmtree(path, ignore_errors=True)
-        command = ("sphinx-build", "-M", "html", "docs", "docs/_build", *STRICT)
+        # Old output must not survive a change in src/. What looks at the site needs html.
+        for path in (Path("docs/auto_examples"), *Path("docs/_build").glob("*")):
+            if path.name != "html" or builder == "html":
+                shutil.rmtree(path, ignore_errors=True)
         try:
-            session.run(*command, *options, env=env)
+            session.run("sphinx-build", *options, env=env)
         except nox.command.CommandFailed:
             return False
     return True
@@ -88,26 +91,30 @@ def copy(root: Path) -> None:
 
 def build_alike(session: nox.Session, settings: list[dict[str, str | None]]) -> None:
     """Build the site under each of the settings, in folders of their own, and compare."""
-    failures = []
+    install_docs(session)
+    failures, sites = [], []
     with tempfile.TemporaryDirectory() as folder:
-        sites = []
         for number, env in enumerate(settings):
             root = Path(folder, *[f"build{number}"] * (number + 1))
             copy(root)
             name = " ".join(f"{key}={value}" for key, value in env.items())
             session.log(f"With {name}")
-            if not build(session, root, **env):
+            if not build(session, root=root, **env):
                 failures.append(f"{name}: the site is not verified, see above")
             sites.append(root / "docs" / "_build" / "html")
             differ = ("diff", "-r", "--brief", str(sites[0]), str(sites[-1]))
             found = subprocess.run(differ, capture_output=True, text=True, check=False)
             failures += [f"{name}: {line}" for line in found.stdout.splitlines()]
         compared = sum(path.is_file() for path in sites[0].rglob("*"))
-    for failure in failures:
-        session.warn(failure)
     if failures:
-        session.error(f"{len(failures)} failures and differences")
-    session.log(f"{compared} files are the same in {len(sites)} builds, byte for byte")
+        session.error("\n".join(failures))
+    session.log(f"{compared} files are the same in all builds, byte for byte")
+
+
+def measure(session: nox.Session, **env: str | None) -> None:
+    """Run the program of docs/measured that has the name of the session."""
+    env["PYTHONPATH"] = "docs"
+    session.run("python", "-m", f"measured.{session.name}", *session.posargs, env=env)
 
 
 @nox.session
@@ -126,8 +133,9 @@ def lint(session: nox.Session) -> None:
 
 def run_tests(session: nox.Session, *paths: str) -> None:
     """Run the tests of the paths on all cores, or those that ``--`` names on one."""
-    named = any(Path(word.partition("::")[0]).exists() for word in session.posargs)
-    options = () if named else ("-n", "auto", *paths)
+    # A path has a slash; the word after -k has none, though there is a folder docs.
+    words = (word.partition("::")[0] for word in session.posargs if "/" in word)
+    options = () if any(map(os.path.exists, words)) else ("-n", "auto", *paths)
     session.run("pytest", "--mpl", *options, *session.posargs)
 
 
@@ -148,7 +156,7 @@ def site_tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def tests_latest(session: nox.Session) -> None:
     """Run all of these tests on the newest releases of everything."""
-    install(session, "site-tests", pins=None)
+    install(session, "site-tests", options=NEWEST)
     session.run("pytest", *session.posargs)
 
 
@@ -157,7 +165,7 @@ def docs(session: nox.Session) -> None:
     """Build the site into docs/_build/html and verify it; ``-- --record`` its output."""
     install_docs(session, "--record")
     record = ("-D", "record=1") if "--record" in session.posargs else ()
-    if not build(session, Path(), *record):
+    if not build(session, *record):
         session.error("the site is not verified: see above")
     session.log(f"open {Path('docs/_build/html/index.html').resolve().as_uri()}")
 
@@ -187,14 +195,15 @@ def browser(session: nox.Session) -> None:
 def lighthouse(session: nox.Session) -> None:
     """Have Lighthouse judge the site that is built, into docs/measured."""
     install_node(session)
-    session.run("python", "-m", "measured.lighthouse", env=MEASURED)
+    measure(session)
 
 
 @nox.session(default=False)
 def linkcheck(session: nox.Session) -> None:
     """Follow the links that leave the site."""
     install(session, "docs")
-    session.run("sphinx-build", "-M", "linkcheck", "docs", "docs/_build", *STRICT)
+    if not build(session, builder="linkcheck"):
+        session.error("a link is broken: see above")
 
 
 @nox.session(default=False)
@@ -209,11 +218,9 @@ def prove(session: nox.Session) -> None:
     describe = ("git", "describe", "--always", "--dirty", "--abbrev=12")
     commit = subprocess.check_output(describe, text=True).strip()
     record = commit if "--record" in session.posargs else ""
-    session.run(
-        "sphinx-build", "-b", "proof", "-d", "docs/_build/doctrees", "-T", "-q",
-        "-D", f"proof_whole={30 * whole}", "-D", f"proof_record={record}",
-        "docs", "docs/_build/proof",
-    )  # fmt: skip
+    options = ("-D", f"proof_whole={30 * whole}", "-D", f"proof_record={record}")
+    if not build(session, *options, builder="proof"):
+        session.error("the numbers are not proven: see above")
     if whole:
         confirm(session, json.loads(Path("docs/_build/doctrees/sample.json").read_text()))
 
@@ -229,7 +236,7 @@ def confirm(session: nox.Session, sample: list[dict[str, str]]) -> None:
             right = file.read_text(encoding="utf-8")
             file.write_text(flip["text"], encoding="utf-8")
             session.log(flip["name"])
-            if build(session, root):
+            if build(session, root=root):
                 survivors.append(flip["name"])
             file.write_text(right, encoding="utf-8")
     if survivors:
@@ -240,66 +247,55 @@ def confirm(session: nox.Session, sample: list[dict[str, str]]) -> None:
 def mutants(session: nox.Session) -> None:
     """Change the library, or ``-- MODULE``, bit by bit: a test must fail each time."""
     install(session, "tests", "experiment", "mutants")
-    session.run("python", "-m", "measured.mutants", *session.posargs, env=MEASURED)
+    measure(session)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Time the loss in one pass beside PyTorch's own; it takes a quiet machine."""
     install(session)
-    threads = {"OMP_NUM_THREADS": None, "MKL_NUM_THREADS": None}
-    session.run("python", "-m", "measured.bench", env=MEASURED | threads)
+    measure(session, **dict.fromkeys(ONE_THREAD))
 
 
 @nox.session(default=False)
 def experiment(session: nox.Session) -> None:
     """Train on Fashion-MNIST with and without smoothing; ``-- FOLDER`` has its files."""
     install(session, "experiment")
-    session.run("python", "-m", "measured.experiment", *session.posargs, env=MEASURED)
+    measure(session)
 
 
 @nox.session(default=False)
 def rosetta(session: nox.Session) -> None:
     """Run what the libraries ship: none may differ; ``-- --record`` what they do."""
     install(session)
-    session.run("python", "-m", "measured.rosetta", *session.posargs, env=MEASURED)
+    measure(session)
 
 
 @nox.session(default=False)
 def frameworks(session: nox.Session) -> None:
     """Run the guide's loops in other libraries; ``-- --record`` what they print."""
-    session.install("-c", str(PINS), "-r", "docs/measured/frameworks/frameworks.txt")
-    session.env.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    session.run("python", "-m", "measured.frameworks", *session.posargs, env=MEASURED)
+    session.install(*PINNED, "-r", "docs/measured/frameworks/frameworks.txt")
+    session.env.update(ONE_THREAD)
+    measure(session)
 
 
 @nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the site twice, elsewhere and at another hour: no byte may differ."""
-    install_docs(session)
     # Between these two zones the date is never the same.
-    east, west = "Pacific/Kiritimati", "Pacific/Pago_Pago"
-    build_alike(
-        session,
-        [
-            {"PYTHONHASHSEED": "1", "TZ": east, "LC_ALL": "C.UTF-8"},
-            {"PYTHONHASHSEED": "2", "TZ": west, "LC_ALL": "C"},
-        ],
-    )
+    east = {"PYTHONHASHSEED": "1", "TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8"}
+    west = {"PYTHONHASHSEED": "2", "TZ": "Pacific/Pago_Pago", "LC_ALL": "C"}
+    build_alike(session, [east, west])
 
 
 @nox.session(default=False)
 def elsewhere(session: nox.Session) -> None:
     """Build the site with other threads and vector units: no byte may differ."""
-    install_docs(session)
     # None: the widest vectors that the processor has. "default": none.
     settings = [
-        {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, "ATEN_CPU_CAPABILITY": width}
-        for width, n in itertools.product((None, "avx2", "default"), "12")
+        {"ATEN_CPU_CAPABILITY": width} | dict.fromkeys(ONE_THREAD, threads)
+        for width, threads in itertools.product((None, "avx2", "default"), "12")
     ]
-    ask = "print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())"
-    for env in settings:
-        session.run("python", "-c", f"import torch; {ask}", env=env)
     build_alike(session, settings)
 
 
@@ -309,11 +305,10 @@ def pin(session: nox.Session) -> None:
 
     ``-- torch==2.13.0`` keeps what is named.
     """
-    groups = nox.project.dependency_groups(PYPROJECT, *PYPROJECT["dependency-groups"])
-    session.install("-e", ".[figures]", *groups, *session.posargs)
-    frozen = session.run(
-        "python", "-m", "pip", "freeze", "--exclude-editable", silent=True
-    )
+    groups = PYPROJECT["dependency-groups"]
+    install(session, *groups, options=(*NEWEST, *session.posargs))
+    freeze = ("python", "-m", "pip", "freeze", "--exclude-editable")
+    frozen = session.run(*freeze, silent=True)
     version = session.run("python", "--version", silent=True).rpartition(".")[0]
     head = "# What the numbers on the site were verified with: CPU build of torch"
     lines = sorted(re.sub(r"\+\w+$", "", frozen, flags=re.M).splitlines(), key=str.lower)
@@ -322,11 +317,11 @@ def pin(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def serve(session: nox.Session) -> None:
-    """Preview the site and rebuild it on every change."""
+    """Preview the site and rebuild it on every change, without its checks."""
     install(session, "serve")
     session.run(
         "sphinx-autobuild", "docs", "docs/_build/html", "-d", "docs/_build/doctrees",
-        "--watch", "src", "--watch", "examples",
+        "-t", "preview", "--watch", "src", "--watch", "examples",
         "--ignore", "*/_build/*", "--ignore", "*/auto_examples/*",
         *session.posargs,
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""What the loss in one pass costs beside PyTorch's own: drawings of ``bench.json``.
+"""What the loss in one pass costs beside PyTorch's own, by the rows of ``bench``.
 
-A case has the ``"shape"`` of the logits, and under ``"seconds"`` for each contestant the
-median, the least and the most.
+A case, as ``results.timed`` gives it, has the ``"shape"`` of the logits, and under
+``"seconds"`` for each contestant the median, the least and the most.
 """
 
 from collections.abc import Mapping, Sequence

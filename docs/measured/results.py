@@ -35,6 +35,7 @@ RUNS = rows.read(HERE / "experiment" / "runs.csv")
 LOSSES = rows.read(HERE / "rosetta" / "losses.jsonl")
 LEVEL = 0.95  # of the intervals
 lighthouse = {row["page"]: row for row in rows.read(HERE / "lighthouse" / "pages.csv")}
+# History, of the date and the commit that it names: no build compares it with anything.
 proof = rows.read(HERE / "proof.csv")[0]
 
 PYPROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text("utf-8"))
@@ -44,14 +45,20 @@ ASKED = {"python": PROJECT["requires-python"], "torch": PROJECT["dependencies"][
 oldest = {name: float(asked.rpartition(">=")[2]) for name, asked in ASKED.items()}
 
 
+def those(recorded: list[rows.Row], **values: object) -> list[rows.Row]:
+    """Return the rows that have these values."""
+    if found := [row for row in recorded if values.items() <= row.items()]:
+        return found
+    raise KeyError(f"no row has {values}")
+
+
 def timed(memory: str, group: str) -> list[dict[str, Any]]:
     """Return what was timed: a shape, and of each contestant median, least and most."""
     cases: dict[str, dict[str, Any]] = {}
-    for row in TIMES:
-        if (row["memory"], row["group"]) == (memory, group):
-            sizes = [int(size) for size in row["shape"].split(" x ")]
-            case = cases.setdefault(row["shape"], {"shape": sizes, "seconds": {}})
-            case["seconds"][row["name"]] = [row[n] for n in ("median", "least", "most")]
+    for row in those(TIMES, memory=memory, group=group):
+        sizes = [int(size) for size in row["shape"].split(" x ")]
+        case = cases.setdefault(row["shape"], {"shape": sizes, "seconds": {}})
+        case["seconds"][row["name"]] = [row[n] for n in ("median", "least", "most")]
     return list(cases.values())
 
 
@@ -63,14 +70,12 @@ def share(name: str, memory: str = "new") -> float:
 
 def peaks(of: str) -> dict[str, float]:
     """Return how far memory rises in each contestant, over the size of the logits."""
-    return {row["name"]: row["peak"] for row in PEAKS if row["of"] == of}
+    return {row["name"]: row["peak"] for row in those(PEAKS, of=of)}
 
 
 def runs(name: str) -> list[rows.Row]:
     """Return the runs of a setting, one of each seed."""
-    if found := [row for row in RUNS if row["name"] == name]:
-        return found
-    raise KeyError(f"there is no setting {name!r}")
+    return those(RUNS, name=name)
 
 
 seeds = len(runs(RUNS[0]["name"]))
@@ -111,9 +116,9 @@ def points(name: str, figure: str, base: str, of_base: str = "") -> list[float]:
 
 def by_smoothing(group: str, figure: str) -> dict[str, dict[str, float]]:
     """Return a figure at each smoothing, of the settings of a group."""
-    names = dict.fromkeys(row["name"] for row in RUNS)
-    of_group = [name for name in names if name.rpartition(" ")[0] == group]
-    return {f"ε = {eps(name):g}": figure_of(name, figure) for name in of_group}
+    grouped = [row | {"group": row["name"].rpartition(" ")[0]} for row in RUNS]
+    names = dict.fromkeys(row["name"] for row in those(grouped, group=group))
+    return {f"ε = {eps(name):g}": figure_of(name, figure) for name in names}
 
 
 def of_settings(figure: str, **names: str) -> dict[str, dict[str, float]]:

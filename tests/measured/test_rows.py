@@ -39,5 +39,21 @@ def test_a_difference_is_paired_by_seed() -> None:
     pairs = results.spread([a - b for a, b in zip(one, base, strict=True)])
     expected = [100 * value for value in pairs.values()]
     assert results.points("all 0.1", "ece", "all 0.0") == expected
-    with pytest.raises(KeyError, match="there is no setting"):
-        results.points("all 0.1", "ece", "all 0.3")
+
+
+@pytest.mark.parametrize(
+    ("function", "given"),
+    [
+        ("timed", ("old", "sizes")),
+        ("timed", ("new", "large")),
+        ("peaks", ("tail",)),
+        ("runs", ("all 0.3",)),
+        ("points", ("all 0.1", "ece", "all 0.3")),
+        ("by_smoothing", ("seldom", "ece")),
+    ],
+)
+def test_a_name_that_no_row_has_is_an_error(
+    function: str, given: tuple[str, ...]
+) -> None:
+    with pytest.raises(KeyError, match="no row has"):
+        getattr(results, function)(*given)

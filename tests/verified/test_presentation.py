@@ -75,7 +75,7 @@ def test_a_page_is_out_of_date_when_what_it_shows_changes(
     _, out = build(page, verified_names=["label_smoothing.example", "measured.results"])
     pickled = (out.parent / "doctrees" / "environment.pickle").read_bytes()
     noted = {Path(name).name for name in pickle.loads(pickled).dependencies["index"]}
-    code = {"_style.py", "_gather.py", "gather.py", "__main__.py", "drawings.py"}
+    code = {"_style.py", "_gather.py", "gather.py", "example.py", "drawings.py"}
     assert noted >= code | {"runs.csv", "losses.jsonl", "conditions.json"}
 
 

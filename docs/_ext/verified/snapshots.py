@@ -129,8 +129,8 @@ def verify(app: Sphinx) -> None:
 
 
 def start(app: Sphinx, env: BuildEnvironment) -> None:
-    """Verify the pages in a second process, while this one writes them."""
-    if app.builder.format != "html":
+    """Verify the pages in a second process, while this one writes them; no preview."""
+    if app.builder.format != "html" or "preview" in app.tags:
         return
     # A fork waits for ever for threads that torch had before it.
     if not parallel_available or torch.get_num_threads() > 1:

@@ -8,16 +8,14 @@ measured; so it runs once with buffers that are always new, and once with buffer
 are used again. The environment decides that before Python starts, so each is a process.
 """
 
-import json
-import math
 import os
 import re
 import statistics
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +25,7 @@ from torch.utils.benchmark import Timer
 from label_smoothing import cross_entropy
 from measured import rows
 
+T = TypeVar("T")
 Runs = dict[str, Callable[[], object]]  # what is to be timed, by its name
 SMOOTHING = 0.1
 THREADS = len(os.sched_getaffinity(0))
@@ -35,41 +34,35 @@ HEAD = (2048, 512, 32000)  # rows, features, classes
 SOME = ("floor", "ours", "torch")
 SHAPES: dict[str, Sequence[tuple[int, ...]]] = {
     "sizes": [(256, 1000), (1024, 1000), (128, 32000), LARGE, (1024, 128256)],
-    "small": [(3, 5), (32, 10), (256, 10)],
-    "images": [(8, 21, 256, 256), (64, 1000, 14, 14)],
-    "weighted": [(128, 32000), LARGE],
     "rows": [(2**n, 1000) for n in range(5, 14)],
     "classes": [(256, 2**n) for n in range(6, 16)],
     "head": [HEAD],
 }
-TURNS = {"small": 21, "head": 3}  # of the others five
-PEAKS = {"loss": ("ours", "compiled", "hard", "torch"), "head": ("linear", *SOME[1:])}
-# glibc hands memory from this many bytes on back to the system when it is freed.
-MEMORY = {
-    "new": {"MALLOC_MMAP_THRESHOLD_": str(2**16)},
-    "used": {"MALLOC_MMAP_THRESHOLD_": str(2**40), "MALLOC_TRIM_THRESHOLD_": str(2**40)},
+PEAKS = {
+    "loss": (LARGE, ("ours", "compiled", "hard", "torch")),
+    "head": (HEAD, ("linear", "ours", "torch")),
 }
+# glibc hands memory back to the system when it is freed: an area of its own that has this
+# many bytes, and the end of the others once it has so many.
+MEMORY = {"new": (2**16, 2**17), "used": (2**40, 2**40)}
 
 
-def contestants(shape: Sequence[int], weighted: bool = False) -> tuple[Tensor, Runs]:
+def contestants(shape: Sequence[int]) -> tuple[Tensor, Runs]:
+    """Return what gets a gradient, and what is to be timed on it."""
+    return head(*shape) if len(shape) == len(HEAD) else loss_alone(*shape)
+
+
+def loss_alone(count: int, num_classes: int) -> tuple[Tensor, Runs]:
     """Return logits, and what is to be timed on them."""
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(shape, generator=generator).requires_grad_()
-    indices = (*shape[:1], *shape[2:])
-    target = torch.randint(shape[1], indices, generator=generator)
-    options: dict[str, Any] = {"label_smoothing": SMOOTHING}
-    if weighted:
-        options["weight"] = torch.linspace(0.5, 1.5, shape[1])
+    logits = torch.randn(count, num_classes, generator=generator).requires_grad_()
+    target = torch.randint(num_classes, (count,), generator=generator)
     torch.compiler.reset()
     compiled = torch.compile(F.cross_entropy, dynamic=False)
 
-    def train(loss: Callable[..., Tensor], **options: Any) -> None:
+    def train(loss: Callable[..., Tensor], smoothing: float = SMOOTHING) -> None:
         logits.grad = None
-        loss(logits, target, **options).backward()
-
-    def forward(loss: Callable[..., Tensor]) -> None:
-        with torch.no_grad():
-            loss(logits, target, **options)
+        loss(logits, target, label_smoothing=smoothing).backward()
 
     def floor() -> None:
         logits.grad = None
@@ -77,12 +70,10 @@ def contestants(shape: Sequence[int], weighted: bool = False) -> tuple[Tensor, R
 
     return logits, {
         "floor": floor,
-        "ours": lambda: train(cross_entropy, **options),
-        "torch": lambda: train(F.cross_entropy, **options),
-        "hard": lambda: train(F.cross_entropy),
-        "compiled": lambda: train(compiled, **options),
-        "ours forward": lambda: forward(cross_entropy),
-        "torch forward": lambda: forward(F.cross_entropy),
+        "ours": lambda: train(cross_entropy),
+        "torch": lambda: train(F.cross_entropy),
+        "hard": lambda: train(F.cross_entropy, 0.0),
+        "compiled": lambda: train(compiled),
     }
 
 
@@ -125,59 +116,60 @@ def seconds(runs: Runs, turns: int) -> dict[str, list[float]]:
     return found
 
 
-def times(memory: str) -> Iterator[rows.Row]:
+def times(memory: str) -> list[rows.Row]:
     """Time each group; only the sizes where memory is used again."""
-    for group in SHAPES if memory == "new" else ("sizes",):
-        for shape in SHAPES[group]:
-            print(memory, shape, file=sys.stderr)
-            weighted = group == "weighted"
-            _, runs = head(*shape) if group == "head" else contestants(shape, weighted)
-            if group in ("rows", "classes"):
-                runs = {name: runs[name] for name in SOME}
-            of = {"memory": memory, "group": group, "shape": " x ".join(map(str, shape))}
-            for name, spent in seconds(runs, TURNS.get(group, 5)).items():
-                ends = (statistics.median(spent), min(spent), max(spent))
-                median, least, most = (float(f"{end:.4g}") for end in ends)
-                spread = {"median": median, "least": least, "most": most}
-                yield {**of, "name": name, **spread}
+    found: list[rows.Row] = []
+    cases = [(group, shape) for group, shapes in SHAPES.items() for shape in shapes]
+    for group, shape in cases:
+        if memory == "used" and group != "sizes":
+            continue
+        print(memory, shape)
+        _, runs = contestants(shape)
+        if group in ("rows", "classes"):
+            runs = {name: runs[name] for name in SOME}
+        of = {"memory": memory, "group": group, "shape": " x ".join(map(str, shape))}
+        for name, spent in seconds(runs, 3 if group == "head" else 5).items():
+            ends = (statistics.median(spent), min(spent), max(spent))
+            median, least, most = (float(f"{end:.4g}") for end in ends)
+            row = {"name": name, "median": median, "least": least, "most": most}
+            found.append(of | row)
+    return found
 
 
-def peak(of: str, name: str) -> float:
+def peak(shape: Sequence[int], name: str) -> float:
     """Return how far memory rises in one run, over the size of the logits.
 
     Linux knows the highest mark of a process, and lets it be reset.
     """
-    if of == "head":
-        (weight, runs), numel = head(*HEAD), HEAD[0] * HEAD[2]
-    else:
-        (weight, runs), numel = contestants(LARGE), math.prod(LARGE)
+    leaf, runs = contestants(shape)
 
     def memory(mark: str) -> int:
         status = Path("/proc/self/status").read_text()
         return int(re.findall(rf"{mark}:\s+(\d+) kB", status)[0])
 
     runs[name]()  # compiles, and loads what is loaded once
-    weight.grad = None
+    leaf.grad = None
     Path("/proc/self/clear_refs").write_text("5")
     before = memory("VmRSS")
     runs[name]()
-    return round(1024 * (memory("VmHWM") - before) / (4 * numel), 3)
+    return round(1024 * (memory("VmHWM") - before) / (4 * shape[0] * shape[-1]), 3)
 
 
-def ask(env: Mapping[str, str], *what: str) -> Any:
-    """Do something in a process of its own."""
-    command = (sys.executable, "-m", "measured.bench", *what)
-    ran = subprocess.run(command, env=os.environ | env, stdout=-1, check=True)
-    return json.loads(ran.stdout)
+def ask(memory: str, function: Callable[..., T], *given: object) -> T:
+    """Call a function in a process of its own, with memory that is new or used again."""
+    for name, size in zip(("MMAP", "TRIM"), MEMORY[memory], strict=True):
+        os.environ[f"MALLOC_{name}_THRESHOLD_"] = str(size)
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(function, *given).result()
 
 
 def main() -> None:
     """Time everything, and write it."""
-    found = [row for memory in MEMORY for row in ask(MEMORY[memory], "times", memory)]
+    found = [row for memory in MEMORY for row in ask(memory, times, memory)]
     rows.write(Path(__file__).with_name("times.csv"), found)
     peaks = [
-        {"of": of, "name": name, "peak": ask(MEMORY["new"], "peak", of, name)}
-        for of, names in PEAKS.items()
+        {"of": of, "name": name, "peak": ask("new", peak, shape, name)}
+        for of, (shape, names) in PEAKS.items()
         for name in names
     ]
     machine = {"processor": rows.processor(), "torch": torch.__version__}
@@ -186,9 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if not sys.argv[1:]:
-        main()
-    elif sys.argv[1] == "times":
-        print(json.dumps(list(times(sys.argv[2]))))
-    else:
-        print(json.dumps(peak(*sys.argv[2:])))
+    main()

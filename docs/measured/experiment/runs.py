@@ -2,9 +2,8 @@
 
 import ast
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -12,38 +11,33 @@ from measured.experiment import train as training
 from measured.experiment.train import Data, Setting, network, teacher_of
 
 
-def meaning(code: object) -> Any:
-    """Return code as lists, without what changes no result: words, types, imports."""
-    if isinstance(code, list):
-        return [meaning(part) for part in code if not is_docstring_or_import(part)]
-    if not isinstance(code, ast.AST):
-        return repr(code)
-    parts = dict(ast.iter_fields(code)) | {"annotation": None, "returns": None}
-    kept = [meaning(part) for part in parts.values() if part not in (None, [])]
-    return [type(code).__name__, *kept]
-
-
-def is_docstring_or_import(part: object) -> bool:
-    """Say if a statement is one of these."""
-    said = isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
-    return said or isinstance(part, ast.Import | ast.ImportFrom)
-
-
 def code(source: str) -> str:
-    """Return a hash of what code does: a word more or less does not change it."""
-    return hashlib.sha256(repr(meaning(ast.parse(source))).encode()).hexdigest()
+    """Return a hash of what code does: docstrings and types do not change it.
+
+    The hash is of the code as Python writes it, which is the same in each version; the
+    syntax tree is not.
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            del node.body[: ast.get_docstring(node) is not None]
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 
 CODE = code(Path(training.__file__).read_text("utf-8"))
 
 
-class Runs:
+class Runs(NamedTuple):
     """Runs that are trained once, and kept in a folder."""
 
-    def __init__(
-        self, folder: Path, data: Data, progress: Callable[[int], object] = bool
-    ) -> None:
-        self.folder, self.data, self.progress = folder, data, progress
+    folder: Path
+    data: Data
 
     def path(self, setting: Setting, seed: int) -> Path:
         """Return where a run is kept."""
@@ -56,7 +50,7 @@ class Runs:
         if by := teacher_of(setting):
             teacher = network(by.width)
             teacher.load_state_dict(self.get(by, seed)["state"])
-        return training.train(setting, seed, self.data, teacher, self.progress)
+        return training.train(setting, seed, self.data, teacher)
 
     def get(self, setting: Setting, seed: int) -> dict[str, Any]:
         """Return a run, trained now or before."""

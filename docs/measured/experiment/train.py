@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import itertools
 import math
+import sys
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -28,15 +29,11 @@ t10k-images-idx3-ubyte 5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd88
 t10k-labels-idx1-ubyte 0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34
 """
 FILES = dict(line.split() for line in SHA256.splitlines())  # of each, unpacked
-MISSING = """there is no {file} in {folder}.
-Fashion-MNIST is four files in IDX format, packed with gzip or not. On Debian and Ubuntu:
+MISSING = """there is no {path}.
+Fashion-MNIST is four files in IDX format, packed with gzip. On Debian and Ubuntu:
     apt-get install dataset-fashion-mnist
 Elsewhere take them from github.com/zalandoresearch/fashion-mnist and give their folder:
     nox -s experiment -- FOLDER"""
-
-
-class DataError(Exception):
-    """The data set is not there, or is another one."""
 
 
 class Setting(NamedTuple):
@@ -63,19 +60,17 @@ class Data(NamedTuple):
 
 def read(folder: str | Path, file: str) -> bytes:
     """Return a file of the data set, unpacked."""
-    paths = [Path(folder, file + end) for end in (".gz", "")]
-    path = next(filter(Path.exists, paths), None)
-    if path is None:
-        raise DataError(MISSING.format(file=file, folder=folder))
+    path = Path(folder, f"{file}.gz")
+    if not path.exists():
+        sys.exit(MISSING.format(path=path))
     try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be unpacked: {error}") from error
+        sys.exit(f"{path} cannot be unpacked: {error}")
     found, expected = hashlib.sha256(content).hexdigest(), FILES[file]
     if found != expected:
         says = f"unpacked, its SHA-256 is {found}, expected {expected}"
-        raise DataError(f"{path} is not of Fashion-MNIST: {says}")
+        sys.exit(f"{path} is not of Fashion-MNIST: {says}")
     return content
 
 
@@ -149,11 +144,7 @@ def loss_of(setting: Setting, weight: Tensor) -> Callable[[Tensor, Tensor], Tens
 
 
 def train(
-    setting: Setting,
-    seed: int,
-    data: Data,
-    teacher: nn.Module | None = None,
-    progress: Callable[[int], object] = bool,
+    setting: Setting, seed: int, data: Data, teacher: nn.Module | None = None
 ) -> dict[str, Any]:
     """Train a network, and return its state and its logits."""
     torch.manual_seed(seed)
@@ -174,7 +165,6 @@ def train(
             loss(model(x[rows]), learnt[rows]).backward()
             optimizer.step()
             schedule.step()
-            progress(len(rows))
     parts = {"held out": data.held_out, "test": data.test}
     logits = {name: logits_of(model, x) for name, (x, _) in parts.items()}
     return {"state": model.state_dict(), **logits}
@@ -184,11 +174,6 @@ def train(
 def logits_of(model: nn.Module, x: Tensor) -> Tensor:
     """Return the logits of a network, in parts that fit in memory."""
     return torch.cat([model(part) for part in x.split(1000)])
-
-
-def images_seen(setting: Setting, data: Data) -> int:
-    """Return how many images a run trains on, each as often as it is seen."""
-    return EPOCHS[setting.images] * len(choose(setting.images, data.train[1]))
 
 
 def teacher_of(setting: Setting) -> Setting | None:

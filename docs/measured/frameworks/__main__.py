@@ -38,12 +38,9 @@ def run(script: Path) -> rows.Row:
         sys.exit(f"{script}: exit status {ran.returncode}, see above")
     names = (script.stem.removeprefix("train_"), "torch")
     versions = {name: version(name).partition("+")[0] for name in names}
-    row = {"versions": versions, "printed": ran.stdout.splitlines()}
-    return {
-        "script": script.name,
-        **row,
-        "sha256": digest(script.read_text("utf-8"), row),
-    }
+    printed = ran.stdout.splitlines()
+    row = {"script": script.name, "versions": versions, "printed": printed}
+    return row | {"sha256": digest(script.read_text("utf-8"), row)}
 
 
 if __name__ == "__main__":
