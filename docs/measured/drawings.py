@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from label_smoothing.figures import INK, LINE, MUTED, PAPER
 from label_smoothing.figures._style import WIDTH, finish, note, styled
 
-__all__ = ["growth", "peak", "times"]
+__all__ = ["growth", "memory", "times"]
 NAMES = {
     "floor": "torch.exp",
     "ours": "label_smoothing.cross_entropy",
@@ -85,7 +85,7 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
 
 
 @styled
-def peak(sizes: Mapping[str, float]) -> Figure:
+def memory(sizes: Mapping[str, float]) -> Figure:
     """Draw how far memory rises for each contestant, as a multiple of the logits."""
     figure, ax = plt.subplots(figsize=(WIDTH, 0.3 * len(sizes) + 0.1))
     figure.subplots_adjust(0.02, 0, 0.98, 1)

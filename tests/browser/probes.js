@@ -167,7 +167,7 @@ globalThis.probe = (() => {
         shown: isTyped ? printed.join("\n") : "",
         copied: button && (pressed ? await press(button) : ""),
         program: page ? "page" : language === "default" ? entry : number,
-        ran: box.matches(".ran"),
+        recorded: box.matches(".recorded"),
         note: (cell ?? box).previousElementSibling?.matches(".goes-on") ?? false,
       });
     }

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 import pytest
 from measured import rows
-from measured.frameworks.__main__ import digest
+from measured.frameworks.__main__ import fingerprint
 from playwright.sync_api import Page
 
 from .conftest import CASES, PAGES, SITE
@@ -76,8 +76,12 @@ def test_what_is_copied_runs(page: Page, tmp_path: Path, path: str) -> None:
             continue
         assert parts == [block["code"] for block in program]
         shown = [block["shown"].strip("\n") for block in program]
-        if program[0]["ran"]:
-            ran = [row for row in RECORD if row["sha256"] == digest(f"{parts[0]}\n", row)]
+        if program[0]["recorded"]:
+            ran = [
+                row
+                for row in RECORD
+                if row["sha256"] == fingerprint(f"{parts[0]}\n", row)
+            ]
             assert shown == ["\n".join(row["printed"]) for row in ran]
             continue
         assert run_alone(*parts, typed=language == "default") == shown

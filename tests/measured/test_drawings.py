@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from matplotlib.figure import Figure
-from measured.drawings import growth, peak, times
+from measured.drawings import growth, memory, times
 
 SECONDS = (("floor", 1e-9), ("ours", 1.5e-9), ("compiled", 3e-9), ("torch", 6e-9))
 SIZES = [
@@ -17,7 +17,7 @@ CASES = {
     "times": lambda: times(SIZES[:2], ["compiled", "ours", "torch"]),
     "times_of_torch": lambda: times(SIZES[:1], ["ours"], "torch"),
     "growth": lambda: growth(SIZES, dim=1),
-    "peak": lambda: peak({"compiled": 2.0, "ours": 1.0, "torch": 3.0}),
+    "memory": lambda: memory({"compiled": 2.0, "ours": 1.0, "torch": 3.0}),
 }
 
 
@@ -49,7 +49,7 @@ def test_picture(draw: Callable[[], Figure]) -> Figure:
             lambda: growth([TIMED, TIMED | {"shape": (2, 20)}], 1),
             "against K, from 10 to 20, with N = 2.",
         ),
-        (lambda: peak({"ours": 1, "torch": 3}), "F.cross_entropy 3.00."),
+        (lambda: memory({"ours": 1, "torch": 3}), "F.cross_entropy 3.00."),
     ],
 )
 def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str) -> None:

@@ -47,7 +47,7 @@ def test_a_script_runs_as_a_reader_would_run_it(tmp_path: Path) -> None:
     assert row["script"] == script.name
     assert row["printed"] == ["True __main__ []", "False"]
     assert row["versions"]["pytest"] == version("pytest")
-    assert row["sha256"] == frameworks.digest(script.read_text(), row)
+    assert row["sha256"] == frameworks.fingerprint(script.read_text(), row)
 
 
 def test_a_script_that_fails_is_named(tmp_path: Path) -> None:

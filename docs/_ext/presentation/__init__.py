@@ -11,7 +11,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("builder-inited", drawings.configure_notebooks)
     app.add_directive("drawing", drawings.Drawing)
     app.add_directive("explorer", explorers.Explorer)
-    app.add_directive("ran", scripts.Ran)
+    app.add_directive("recorded", scripts.Recorded)
     tables.setup(app)
     app.add_transform(drawings.DarkTwins)
     app.add_post_transform(mathml.Punctuation)

@@ -30,7 +30,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
-from verified import names
+from verified import namespace
 
 from label_smoothing import figures
 
@@ -76,7 +76,7 @@ def reset_torch(gallery_conf: object, file_name: str) -> None:
 @functools.cache
 def draw(expression: str, path: Path) -> None:
     """Save the figure that an expression returns, once if several pages show it."""
-    save(eval(expression, names.NAMES | DRAW), path)
+    save(eval(expression, namespace.NAMES | DRAW), path)
 
 
 class Drawing(SphinxDirective):
@@ -101,7 +101,7 @@ class Drawing(SphinxDirective):
             inline, messages = self.parse_inline("\n".join(self.content))
             node += [nodes.caption("", "", *inline), *messages]
         self.set_source_info(node)
-        names.note_sources(self.env)
+        namespace.note_sources(self.env)
         return [node]
 
 

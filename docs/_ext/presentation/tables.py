@@ -13,7 +13,7 @@ from measured.rosetta.losses import HERE, LIBRARIES, SMOOTHING, convention
 from measured.rows import Row
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from verified.names import note_sources
+from verified.namespace import note_sources
 
 from label_smoothing import convert_smoothing
 from label_smoothing.auditing.conventions import CONVENTIONS

@@ -53,7 +53,7 @@ def numbers_of(node: nodes.Element, text: nodes.Text, words: str) -> list[Span]:
     if is_tied(node):
         typed = node["tie"][0] != "value"
         return [m.span() for m in NUMBER.finditer(words)] if typed else []
-    if node.get("language") == "markdown" or node.get("ran") in TYPED_OUTPUT:
+    if node.get("language") == "markdown" or node.get("kind") in TYPED_OUTPUT:
         return list(in_block(words))
     if (link := enclosing(node, is_outside_link)) is not None:
         return [span for span in spans(words) if words[slice(*span)] in link["refuri"]]

@@ -2,7 +2,7 @@
 
 A Python block on a page is a test: ``{testcode}`` with its ``{testoutput}``, a ``>>>``
 doctest, a cell, or a gallery script. A console block that shows an output is run as well.
-A script that another command runs is shown by ``{ran}``, which knows if it changed.
+A script that another command runs is shown by ``{recorded}``, which knows if it changed.
 Any other block of code is a warning, and so is whatever makes a test run less than it
 shows: options, skipping, hidden or shared set-up.
 
@@ -26,8 +26,8 @@ from sphinx.transforms import SphinxTransform
 
 from verified.places import script_of, warn
 
-# How a block of code ran, or where an output is from: the attribute "ran" of its node.
-# Beside these, the directive "ran" has a "program" and what was "recorded" of it.
+# How a block of code ran, or where an output is from: the attribute "kind" of its node.
+# Beside these, the directive "recorded" has a "program" and what was "recorded" of it.
 UNTESTED = {"cell", "script", "program"}
 CODE = UNTESTED | {"testcode", "doctest"}
 TYPED_OUTPUT = {"testoutput", "doctest", "console"}
@@ -55,7 +55,7 @@ class HowItRuns(SphinxTransform):
         code = set(script.read_text("utf-8").splitlines()) if script.exists() else set()
         number, last = 0, None
         for node in blocks(self.document):
-            kind = node["ran"] = node.get("ran") or how_it_ran(node, code)
+            kind = node["kind"] = node.get("kind") or how_it_ran(node, code)
             if "testnodetype" not in node:
                 continue
             if kind == "testoutput" and last != "testcode":
@@ -70,7 +70,7 @@ class HowItRuns(SphinxTransform):
                 block["groups"] = [f"docstring {number}"]
             say_that_it_goes_on([n for n in examples if n.parent is described])
         say_that_it_goes_on(cells(self.document))
-        say_that_it_goes_on([n for n in blocks(self.document) if n["ran"] == "script"])
+        say_that_it_goes_on([n for n in blocks(self.document) if n["kind"] == "script"])
 
 
 def say_that_it_goes_on(parts: list[nodes.Element]) -> None:
@@ -131,7 +131,7 @@ def check_block(node: nodes.Element) -> None:
         check_commands(text, node)
         return
     disguised = language == "text" and (">>> " in text or IMPORT.search(text))
-    if not node["ran"] and (language not in NOT_CODE or disguised):
+    if not node["kind"] and (language not in NOT_CODE or disguised):
         warn("code that nothing runs: %r", text[:40], location=node)
 
 
@@ -207,7 +207,7 @@ def check_cells(tree: nodes.document) -> None:
         if tags:
             warn("a cell that does not run in full sight: %s", tags, location=cell)
         images = list(cell.findall(nodes.image))
-        code = [block.astext() for block in blocks(cell) if block["ran"] == "cell"]
+        code = [block.astext() for block in blocks(cell) if block["kind"] == "cell"]
         source = "\n".join(code)
         if DRAWS.search(source) and not images and not ends_in_assignment(source):
             warn("a cell that draws, without an image: %r", source[-40:], location=cell)
@@ -225,7 +225,7 @@ def check(path: Path, tree: nodes.document) -> None:
         check_block(node)
     check_tests(tree)
     check_cells(tree)
-    scripts = [node for node in blocks(tree) if node["ran"] == "script"]
+    scripts = [node for node in blocks(tree) if node["kind"] == "script"]
     if scripts and not any("drawn" in image for image in tree.findall(nodes.image)):
         warn("the script left no figure: did it run?", location=scripts[0])
 

@@ -91,12 +91,12 @@ class Page:
     def __init__(self, env: BuildEnvironment, name: str, tree: nodes.document) -> None:
         self.env, self.name, self.tree = env, name, tree
         self.tied: list[nodes.Element] = list(tree.findall(is_tied))  # type: ignore[arg-type]
-        self.code = [block for block in blocks(tree) if block["ran"] in CODE]
+        self.code = [block for block in blocks(tree) if block["kind"] in CODE]
         code = [without_comments(block.astext()) for block in self.code]
         figures = [node.get("expression", "") for node in tree.findall(nodes.figure)]
         ties = [node["tie"] for node in self.tied]
         expressions = [tie for kind, tie in ties if kind == "num"]
-        printed = [block.astext() for block in blocks(tree) if block["ran"] in OUTPUT]
+        printed = [block.astext() for block in blocks(tree) if block["kind"] in OUTPUT]
         drawn = [image["alt"] for image in tree.findall(is_drawn)]  # type: ignore[index]
         self.words = {
             "given": "\n".join([*code, *figures, *expressions]),
@@ -209,7 +209,7 @@ class Page:
             parts = tokens(block.astext())
             typed = [t.string for t in parts if t.type == tokenize.COMMENT]
             found = [number for text in typed for number in numbers(text)]
-            if block["ran"] in UNTESTED:
+            if block["kind"] in UNTESTED:
                 strings = [t.string for t in parts if t.type == tokenize.STRING]
                 found += [n for s in strings for n in numbers(s) if is_decimal(n)]
             if found:
@@ -223,7 +223,7 @@ class Page:
 def is_exempt(node: nodes.Element) -> bool:
     """Tell what is verified elsewhere, or is no prose."""
     named = isinstance(node, addnodes.pending_xref) and not node.get("refexplicit")
-    return named or is_tied(node) or isinstance(node, NO_PROSE) or bool(node.get("ran"))
+    return named or is_tied(node) or isinstance(node, NO_PROSE) or bool(node.get("kind"))
 
 
 def describes_argument(node: nodes.Element) -> bool:

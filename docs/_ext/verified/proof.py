@@ -163,7 +163,7 @@ class Proof(Recording):
         old, new = (text.splitlines()[row].strip() for text in (claim.words, words))
         if is_tied(claim.node):
             old, new = (f"`{text} :=" for text in (old, new))
-        is_block = "ran" in claim.node
+        is_block = "kind" in claim.node
         found = [
             number
             for number, text in enumerate(lines)

@@ -21,7 +21,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from verified import names
+from verified import namespace
 from verified.numbers import NUMBER, shows
 from verified.places import warn
 
@@ -44,7 +44,7 @@ class Value(SphinxRole):
         """Write the value of the expression."""
         node = nodes.inline(classes=["tied"], tie=("value", self.text))
         self.set_source_info(node)
-        names.note_sources(self.env)
+        namespace.note_sources(self.env)
         try:
             node += nodes.Text(str(evaluate(self.text)))
         except Exception as error:
@@ -58,7 +58,7 @@ def evaluate(expression: str) -> object:
     tree = ast.walk(ast.parse(expression, mode="eval"))
     if not any(isinstance(part, ast.Name | ast.BinOp) for part in tree):
         raise ValueError("it computes nothing")
-    return eval(expression, dict(names.NAMES))
+    return eval(expression, dict(namespace.NAMES))
 
 
 def compare(shown: str, expression: str, location: nodes.Element) -> None:

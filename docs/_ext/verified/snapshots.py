@@ -33,11 +33,11 @@ Ran = dict[str, Any]
 
 def captured(tree: nodes.Node) -> Ran:
     """Return what ran while the page was read, and what came out."""
-    outputs = [block.astext() for block in blocks(tree) if block["ran"] == "captured"]
+    outputs = [block.astext() for block in blocks(tree) if block["kind"] == "captured"]
     drawn = filter(is_drawn, tree.findall(nodes.image))
     found = {
         "cells": sum(bool(cell["exec_count"]) for cell in cells(tree)),
-        "scripts": sum(block["ran"] == "script" for block in blocks(tree)),
+        "scripts": sum(block["kind"] == "script" for block in blocks(tree)),
         "outputs": [line for text in outputs for line in text.splitlines()],
         "drawings": [i["alt"] for i in drawn if "only-dark" not in i["classes"]],
     }

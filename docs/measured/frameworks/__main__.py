@@ -21,7 +21,7 @@ SCRIPTS = HERE.parents[1] / "guides" / "frameworks"
 RECORD = HERE / "scripts.jsonl"
 
 
-def digest(script: str, row: rows.Row) -> str:
+def fingerprint(script: str, row: rows.Row) -> str:
     """Return what no longer fits once the script, its output or a version has changed."""
     parts = [script, row["versions"], row["printed"]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -40,7 +40,7 @@ def run(script: Path) -> rows.Row:
     versions = {name: version(name).partition("+")[0] for name in names}
     printed = ran.stdout.splitlines()
     row = {"script": script.name, "versions": versions, "printed": printed}
-    return row | {"sha256": digest(script.read_text("utf-8"), row)}
+    return row | {"sha256": fingerprint(script.read_text("utf-8"), row)}
 
 
 if __name__ == "__main__":

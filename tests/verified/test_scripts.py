@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from measured import rows
-from measured.frameworks.__main__ import digest
+from measured.frameworks.__main__ import fingerprint
 
 from .conftest import Build
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 CODE = "import library\n\nprint(library.loss(0.25))\n"
 PAGE = """
-```{ran} loops/train_library.py
+```{recorded} loops/train_library.py
 ```
 
 With ε = {given}`0.25 := loss(0.25)` the loss is {printed}`0.405 := hard loss 0.405`.
@@ -30,7 +30,7 @@ def docs(tmp_path: Path) -> Path:
     for name in (SCRIPT, RECORD):
         (docs / name).parent.mkdir(parents=True)
     (docs / SCRIPT).write_text(CODE)
-    sealed = {"script": "train_library.py", **row, "sha256": digest(CODE, row)}
+    sealed = {"script": "train_library.py", **row, "sha256": fingerprint(CODE, row)}
     rows.write(docs / RECORD, [sealed])
     return docs
 
@@ -39,7 +39,7 @@ def test_a_script_is_shown_with_what_it_printed(build: Build, docs: Path) -> Non
     warnings, out = build(PAGE)
     assert warnings == ""
     html = (out / "index.html").read_text(encoding="utf-8")
-    blocks = BeautifulSoup(html, "html.parser").select(".ran")
+    blocks = BeautifulSoup(html, "html.parser").select(".recorded")
     texts = [block.text.strip("\n") for block in blocks]
     said = "With library 1.2.3 it prints:"
     assert texts == [CODE.strip("\n"), said, "hard loss  0.405\n1"]
@@ -53,7 +53,12 @@ def test_a_script_is_shown_with_what_it_printed(build: Build, docs: Path) -> Non
         (RECORD, "1.2.3", "1.2.4", OTHER_RECORD),
         (RECORD, '"1"', '"2"', OTHER_RECORD),
         (RECORD, "_library", "_other", f"scripts.jsonl does not have {SCRIPT}: run nox"),
-        (SCRIPT, "0.25", "0.35", f"index.md:4: ERROR: ran: {SCRIPT} is not the script"),
+        (
+            SCRIPT,
+            "0.25",
+            "0.35",
+            f"index.md:4: ERROR: recorded: {SCRIPT} is not the",
+        ),
         ("index.md", "_library", "_none", "there is no loops/train_none.py"),
         ("index.md", "0.25", "0.35", "does not have 'loss(0.35)'"),
         ("index.md", "0.405", "0.406", "does not have 'hard loss 0.406'"),
@@ -84,4 +89,4 @@ def test_each_digit_of_the_script_and_of_its_record_is_sealed(
         changed = f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}"
         (docs / name).write_text(changed)
         (row,) = rows.read(docs / RECORD)
-        assert row.get("sha256") != digest((docs / SCRIPT).read_text(), row)
+        assert row.get("sha256") != fingerprint((docs / SCRIPT).read_text(), row)
