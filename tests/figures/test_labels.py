@@ -31,7 +31,7 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
     [
         (
             lambda: figures.targets(target[0], 5, 0.3),
-            "q' stacks 0.7 of δ on 0.3 of u: 0.76 at class 2, 0.06 at class 0.",
+            "q' stacks 0.7 of δ on 0.3 of u: 0.76 at class 2, 0.06 at each other.",
         ),
         (
             lambda: figures.targets(target[2], 2, 0.1, torch.tensor([0.25, 0.75])),
@@ -235,8 +235,8 @@ SUMS = [f"{v:.4f}" for v in logits.softmax(0).sum(1).tolist()]
         ),
         (
             lambda: figures.clusters(CROSS, THREE, torch.eye(3), (0, 1, 2)),
-            "6 points on the plane through the templates of the classes 0, 1 and 2. A "
-            "point is 0.192 as far from the centre of its class as the centres are",
+            "6 points on the plane through the templates of the classes 0, 1 and 2. On "
+            "average a point is 0.192 as far from the centre of its class as the centres",
         ),
         (
             lambda: figures.gaps(10 * CROSS, THREE, 0.1),

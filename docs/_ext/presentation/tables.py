@@ -18,7 +18,7 @@ from verified.namespace import note_sources
 from label_smoothing import convert_smoothing
 from label_smoothing.auditing.conventions import CONVENTIONS
 
-TARGETS = "library|ε means|in PyTorch|there|$q'(y)$|$q'(k)$|form|release"
+TARGETS = "library|ε means|in PyTorch|in the library|$q'(y)$|$q'(k)$|form|release"
 HEADS = {
     "behaviour": "library|class weights|target −100|class dim|float16|reduction",
     "sources": "library|what was called|imported|SHA-256",

@@ -82,8 +82,8 @@ def targets(
     >>> figure = figures.targets(torch.tensor(2), num_classes=5, smoothing=0.3)
     >>> print(fill(figure.get_label()))
     Three bar charts over 5 classes. δ is 1 at class 2 and 0 elsewhere; u
-    is 0.2 at class 0. Each bar of q' stacks 0.7 of δ on 0.3 of u: 0.76 at
-    class 2, 0.06 at class 0.
+    is 0.2 at each class. Each bar of q' stacks 0.7 of δ on 0.3 of u: 0.76
+    at class 2, 0.06 at each other.
     """
     if target.dim() != 0:
         raise ValueError(f"target must have shape (), got {tuple(target.shape)}")
@@ -104,12 +104,12 @@ def targets(
         ),
     )
     other = next((k for k in range(num_classes) if k != y), y)
+    of_u, of_q = ("each class", "each other") if prior is None else [f"class {other}"] * 2
     return finish(
         figure,
         f"Three bar charts over {num_classes} classes. δ is 1 at class {y} and 0 "
-        f"elsewhere; u is {u[other]:.4g} at class {other}. Each bar of q' stacks {hard} "
-        f"of δ on {soft} of u: {mixed[y]:.4g} at class {y}, {mixed[other]:.4g} at class "
-        f"{other}.",
+        f"elsewhere; u is {u[other]:.4g} at {of_u}. Each bar of q' stacks {hard} of δ on "
+        f"{soft} of u: {mixed[y]:.4g} at class {y}, {mixed[other]:.4g} at {of_q}.",
     )
 
 

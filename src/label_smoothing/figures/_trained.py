@@ -158,8 +158,8 @@ def clusters(
     >>> figure = figures.clusters(features, target, torch.eye(3), classes=[0, 1, 2])
     >>> print(fill(figure.get_label()))
     6 points on the plane through the templates of the classes 0, 1 and 2.
-    A point is 0.192 as far from the centre of its class as the centres
-    are from each other.
+    On average a point is 0.192 as far from the centre of its class as the
+    centres are from each other.
     """
     check_shapes(features, target, "ND", "N", "features")
     check_finite(features, "features")
@@ -191,8 +191,8 @@ def clusters(
     return finish(
         figure,
         f"{sum(map(len, groups))} points on the plane through the templates of the "
-        f"classes {one}, {two} and {three}. A point is {ratio:.3f} as far from the "
-        "centre of its class as the centres are from each other.",
+        f"classes {one}, {two} and {three}. On average a point is {ratio:.3f} as far "
+        "from the centre of its class as the centres are from each other.",
     )
 
 
