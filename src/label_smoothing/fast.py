@@ -9,7 +9,8 @@ from it, and turns it into :math:`p - q'` in place. It does so one chunk of rows
 time, and a chunk fits into the cache.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import _reduction
+from torch.overrides import handle_torch_function, has_torch_function
 
 # Relative, since the two files are copied together.
 from .losses import (
@@ -27,14 +29,17 @@ from .losses import (
     check_options,
     check_target_shape,
     check_weight,
-    has_values,
+    is_watched,
     kind,
     result_dtype,
     wide,
 )
 
+FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+HALFS = (torch.bfloat16, torch.float16)
 CHUNK = 2**20  # logits: with their gradient 8 MiB in float32, which a cache can hold
 SMALL = 2**15  # logits: of fewer, PyTorch's own loss takes less time
+FEW = 32  # classes: of fewer, the softmax of PyTorch takes more time than its parts
 
 
 def cross_entropy(
@@ -68,7 +73,8 @@ def cross_entropy(
         Class indices of dtype torch.int64 or torch.uint8, shape (), (N,) or
         (N, d1, ...); or probabilities, floating point, in the shape of ``input``.
     weight : torch.Tensor, optional
-        One weight :math:`w_k` per class, shape (K,), floating point.
+        One weight :math:`w_k` per class, shape (K,), floating point. It can be learned
+        with probabilities as target, as in PyTorch.
     size_average, reduce : bool, optional
         Deprecated, as in PyTorch: the names of ``reduction`` before it had one.
     ignore_index : int, default: -100
@@ -90,10 +96,12 @@ def cross_entropy(
         If an argument is of a wrong type.
     ValueError
         If ``label_smoothing`` or ``reduction`` is not one of the values above, if shapes
-        do not fit, or if probabilities come with an ``ignore_index``.
+        do not fit, if probabilities come with an ``ignore_index``, or class indices with
+        a ``weight`` that requires a gradient.
     IndexError
         If a class index is neither a class nor ``ignore_index``. It is looked for in
-        plain tensors on the CPU only: on a GPU the host would have to wait.
+        plain tensors on the CPU only, and not where PyTorch compiles, traces or
+        transforms the call: on a GPU the host would have to wait.
 
     See Also
     --------
@@ -108,17 +116,24 @@ def cross_entropy(
       overflows float16.
     - A negative ``label_smoothing`` is refused, and so is nan. PyTorch takes both for no
       smoothing.
+    - ``label_smoothing`` and ``ignore_index`` are numbers. PyTorch takes a tensor of one
+      number too, and a bool for the first of the two.
+    - A target of shape (1,) is refused for logits of shape (K,). PyTorch takes it, where
+      there is no smoothing.
     - ``weight`` may have any floating-point dtype.
+    - Errors say what was given, and may be of another type.
 
-    The gradient is computed along with the loss, into one buffer as large as the logits.
-    Without a gradient to compute (under :class:`torch.no_grad`, or if no logit requires
-    one) there is no such buffer. For float16 the gradient is computed in the backward
-    pass, since there the scale of the loss is known that keeps it in range.
+    **Where one pass is taken.** On the CPU, from some thirty thousand logits on; without
+    a gradient from a million on, but in half precision. Everything else is PyTorch's own
+    loss, on logits in float32 at least: smaller inputs, where a call costs more than its
+    exponentials; other devices; gradients of probabilities or of weights; tensors of
+    another class; and whatever PyTorch compiles, traces or transforms.
 
-    Second derivatives, gradients of probabilities, ``torch.compile`` and the transforms
-    of ``torch.func`` take PyTorch's own way. So do small inputs in float32
-    and float64, up to some ten thousand logits, or a million without a gradient: there
-    a call costs more than its exponentials.
+    **What is kept.** One pass computes the gradient along with the loss, and saves it for
+    the backward pass: a tensor as large as the logits, which hooks of saved tensors see,
+    and checkpoints give up. It does not save the logits. The backward pass scales it where
+    it lies, if the graph is not kept. A second derivative is computed from it too, and in
+    half precision is as precise as it is. Without a gradient to compute there is none.
 
     References
     ----------
@@ -139,41 +154,66 @@ def cross_entropy(
     >>> logits.grad[0]
     tensor([ 0.0326,  0.0442, -0.1475,  0.0381,  0.0326])
     """
-    try:
-        # On a small input PyTorch is faster: a call costs more than its sums.
-        small = SMALL if torch.is_grad_enabled() and input.requires_grad else CHUNK
-        if (
-            input.dim() > 1
-            and 0 < input.numel() < small
-            and input.dtype in (torch.float32, torch.float64)
-            and (weight is None or weight.is_floating_point())
-            and reduction in REDUCTIONS
-            and type(label_smoothing) in (float, int)
-            and label_smoothing >= 0
-        ):
-            return F.cross_entropy(
-                input,
-                target,
-                weight,
-                size_average,
-                ignore_index,
-                reduce,
-                reduction,
-                label_smoothing,
-            )
-    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
-        pass  # the checks below say what is wrong
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return F.cross_entropy(
+            input,
+            target,
+            weight,
+            size_average,
+            ignore_index,
+            reduce,
+            reduction,
+            label_smoothing,
+        )
+    if (
+        # The most common of small calls is left to PyTorch before more is asked: each
+        # question costs a hundredth of it.
+        type(input) is type(target) is Tensor
+        and weight is None
+        and size_average is None
+        and reduce is None
+        and not torch.compiler.is_compiling()
+        and target.dtype is torch.int64
+        and input.dtype in FLOATS
+        and 0 < input.numel() < SMALL
+        and 0 < input.dim() < 3
+        and target.shape == input.shape[: input.dim() - 1]
+        and type(label_smoothing) is float
+        and 0 <= label_smoothing <= 1
+        and type(ignore_index) is int
+        and reduction in REDUCTIONS
+    ):
+        return _by_torch(input, target, None, ignore_index, reduction, label_smoothing)
+    tensors = input, target, weight
+    if has_torch_function(tensors):
+        result: Tensor = handle_torch_function(
+            cross_entropy,
+            tensors,
+            input,
+            target,
+            weight=weight,
+            size_average=size_average,
+            ignore_index=ignore_index,
+            reduce=reduce,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
+        return result
     if size_average is not None or reduce is not None:
         reduction = _reduction.legacy_get_string(size_average, reduce)
     _check_options(ignore_index, reduction, label_smoothing)
     _check_tensors(input, target, weight, ignore_index)
-    smoothing = float(label_smoothing)
     if target.dtype == torch.uint8:
         target = target.long()  # -100 is 156 in eight bits
+    smoothing = float(label_smoothing)
+    if not _may_take_one_pass(input, target, weight):
+        return _by_torch(input, target, weight, ignore_index, reduction, smoothing)
     if input.dim() > 1:
-        return _dispatch(input, target, weight, ignore_index, reduction, smoothing)
-    rows, targets = input.unsqueeze(0), target.unsqueeze(0)
-    loss = _dispatch(rows, targets, weight, ignore_index, reduction, smoothing)
+        return _in_one_pass(input, target, weight, ignore_index, reduction, smoothing)
+    if not target.is_floating_point():
+        check_classes(target, len(input), ignore_index)
+    rows = input.unsqueeze(0), target.unsqueeze(0)
+    loss = _in_one_pass(*rows, weight, ignore_index, reduction, smoothing)
     return loss.squeeze(0) if reduction == "none" else loss
 
 
@@ -249,27 +289,27 @@ class CrossEntropyLoss(nn.CrossEntropyLoss):
         )
 
 
-def _dispatch(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    reduction: str,
-    smoothing: float,
-) -> Tensor:
-    call = input, target, weight, ignore_index, reduction, smoothing
+def _may_take_one_pass(input: Tensor, target: Tensor, weight: Tensor | None) -> bool:
+    """Say whether it takes less time, and nothing but autograd asks how it is done."""
     tensors = (input, target) if weight is None else (input, target, weight)
-    if (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        or any(tensor.requires_grad for tensor in tensors[1:])
-        or not all(map(_is_plain, tensors))
-    ):
-        return _by_torch(*call)
+    if is_watched() or not all(map(can_be_read, tensors)):
+        return False
+    with_grad = torch.is_grad_enabled()
+    if with_grad and any(tensor.requires_grad for tensor in tensors[1:]):
+        return False
+    for tensor in tensors:
+        if forward_ad.unpack_dual(tensor).tangent is not None:  # type: ignore[no-untyped-call]
+            return False
+    with_grad = with_grad and input.requires_grad
+    least = SMALL if with_grad or input.dtype in HALFS else CHUNK
+    return input.numel() >= max(1, least)
+
+
+def _in_one_pass(input: Tensor, *call: Any) -> Tensor:
     if input.requires_grad and torch.is_grad_enabled():
-        loss: Tensor = _OnePass.apply(*call)  # type: ignore[no-untyped-call]
+        loss: Tensor = _OnePass.apply(input, *call)[0]  # type: ignore[no-untyped-call]
         return loss
-    return _compute(*call, with_grad=False)[0]
+    return _compute(input, *call, with_grad=False)[0]
 
 
 def _by_torch(
@@ -281,48 +321,121 @@ def _by_torch(
     smoothing: float,
 ) -> Tensor:
     """Compute it with PyTorch's own loss, which PyTorch can derive, map and compile."""
-    dtype = wide(input)
-    loss = F.cross_entropy(
-        input.to(dtype),
-        target,
-        None if weight is None else weight.to(dtype),
-        ignore_index=ignore_index,
-        reduction=reduction,
-        label_smoothing=smoothing,
-    )
-    return loss.to(_result_dtype(input, target, weight))
+    dtype = torch.float32 if input.dtype in HALFS else input.dtype
+    try:
+        loss = F.cross_entropy(
+            input if input.dtype is dtype else input.to(dtype),
+            target,
+            None if weight is None else weight.to(dtype),
+            ignore_index=ignore_index,
+            reduction=reduction,
+            label_smoothing=smoothing,
+        )
+    except IndexError:  # PyTorch does not say where
+        check_classes(target, input.shape[min(1, input.dim() - 1)], ignore_index)
+        raise
+    if target.is_floating_point():
+        return loss.to(_result_dtype(input, target, weight))
+    return loss if input.dtype is dtype else loss.to(result_dtype(input))
 
 
 class _OnePass(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, *rest: Any) -> Tensor:
-        target, weight, *ctx.options = rest
-        ctx.save_for_backward(input, target, weight)
-        # A gradient that is divided by N before it is scaled may leave float16.
-        with_grad = input.dtype != torch.float16
-        loss, ctx.grad = _compute(input, *rest, with_grad=with_grad)
-        return loss
+    """The loss; and p - q' with it, which is saved, and from which all else follows."""
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        # It is scaled in place, so it can be used once.
-        grad, ctx.grad = ctx.grad, None
-        create_graph = torch.is_grad_enabled()  # what backward was told
-        if create_graph or not _is_plain(grad_output):
-            input, *rest = ctx.saved_tensors
-            with torch.enable_grad():
-                loss = _by_torch(input, *rest, *ctx.options)
-            (grad,) = torch.autograd.grad(
-                loss, input, grad_output, create_graph=create_graph
-            )
-        elif grad is None:
-            call = *ctx.saved_tensors, *ctx.options
-            _, grad = _compute(*call, with_grad=True, grad_output=grad_output)
-        elif grad_output.dim():
-            grad.mul_(grad_output.unsqueeze(1))
-        elif grad_output.device.type != "cpu" or grad_output.item() != 1:
-            grad.mul_(grad_output)
-        return grad, None, None, None, None, None
+    def forward(ctx: Any, input: Tensor, *call: Any) -> tuple[Tensor, Tensor]:
+        target, weight, *options = call
+        loss, grad, ctx.stored, ctx.unit = _compute(input, *call, with_grad=True)
+        assert grad is not None
+        ctx.options = options
+        ctx.set_materialize_grads(False)
+        # Only an output can be saved and still be known as a function of the input, and
+        # that is what a second derivative needs.
+        ctx.save_for_backward(grad, target, weight)
+        return loss, grad
+
+    @staticmethod
+    def backward(
+        ctx: Any, outer: Tensor | None, outer_of_grad: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        grad, target, weight = ctx.saved_tensors
+        result = None
+        if outer_of_grad is not None:
+            ignore_index, _, smoothing = ctx.options
+            row = target, weight, ignore_index, smoothing
+            result = _derivative(grad, outer_of_grad, ctx.stored, *row)
+        if outer is not None:
+            scaled = _scale(grad, outer, ctx.unit)
+            result = scaled if result is None else result + scaled
+        return result, None, None, None, None, None
+
+
+def _is_kept() -> bool:
+    """Say whether the graph is kept for another backward pass; if unknown, it is."""
+    ask = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
+    return ask is None or bool(ask())
+
+
+def _scale(grad: Tensor, outer: Tensor, unit: float) -> Tensor:
+    """Return the gradient times a number, or a number a row; in place, if that may be."""
+    dtype = wide(grad)
+    scale = outer.to(dtype)
+    if unit != 1:
+        scale = scale * unit
+    batched = torch._C._functorch.is_legacy_batchedtensor(outer)  # is_grads_batched
+    if torch.is_grad_enabled() or batched or not can_be_read(outer):
+        scale = scale.unsqueeze(1) if scale.dim() else scale
+        return (grad.to(dtype) * scale).to(grad.dtype)
+    grad, order = grad.detach(), _order(grad)
+    result = grad
+    if _is_kept() or not grad.permute(order).is_contiguous():
+        result = torch.empty_permuted(grad.shape, order, dtype=grad.dtype)
+    if not scale.dim():
+        if result is grad and scale.item() == 1:
+            return grad
+        return torch.mul(grad, scale.item(), out=result)
+    if grad.dtype == dtype:
+        return torch.mul(grad, scale.unsqueeze(1), out=result)
+    rows, results = _fold(grad, order), _fold(result, order)
+    scale = scale.reshape(len(rows), 1, *rows.shape[2:])
+    for at in _chunks(rows.shape, CHUNK):
+        results[at] = rows[at].to(dtype) * scale[at]
+    return result
+
+
+def _derivative(
+    grad: Tensor,
+    outer: Tensor,
+    stored: float,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    smoothing: float,
+) -> Tensor:
+    """Return the derivative of the gradient, times ``outer``, from the gradient alone.
+
+    A row of the gradient is c p - a, with a for the weighted target and c for its sum.
+    The derivative of p is diag(p) - p p^T, and c p is the gradient plus a.
+    """
+    dtype, shape = wide(grad), grad.shape
+    outer = outer.to(dtype) * stored
+    weights = grad.new_ones(shape[1], dtype=dtype) if weight is None else weight.to(dtype)
+    weights = weights.reshape(-1, *[1] * (grad.dim() - 2))
+    ignored = None
+    if target.is_floating_point():
+        a = target.to(dtype) * (1 - smoothing)
+    else:
+        ignored = (target == ignore_index).unsqueeze(1)
+        index = target.unsqueeze(1).masked_fill(ignored, 0)
+        a = torch.zeros(shape, dtype=dtype).scatter(1, index, 1 - smoothing)
+    a = (a + smoothing / shape[1]) * weights
+    cp = grad.to(dtype) / stored + a
+    c = a.sum(1, keepdim=True)
+    p = cp / c.masked_fill(c == 0, 1)
+    result = cp * outer - p * (cp * outer).sum(1, keepdim=True)
+    if ignored is not None:
+        result = result.masked_fill(ignored, 0)
+    return result.to(grad.dtype)
 
 
 def _compute(
@@ -334,53 +447,82 @@ def _compute(
     smoothing: float,
     *,
     with_grad: bool,
-    grad_output: Tensor | None = None,
-) -> tuple[Tensor, Tensor | None]:
-    """Return the loss, and its gradient times ``grad_output``, if that is asked for."""
-    dtype = _result_dtype(input, target, weight)
+) -> tuple[Tensor, Tensor | None, float, float]:
+    """Return the loss, its gradient times a number, that number, and what is missing.
+
+    The gradient lacks a factor in float16 only: divided by the number of rows before it
+    is scaled, it may leave the range of that dtype.
+    """
+    dtype, order = wide(input), _order(input)
+    logits = _fold(input, order)
     if weight is not None:
-        weight = weight.detach().to(wide(input))
-    ignored = None
+        weight = weight.detach().to(dtype)
+    some_ignored = False
     if target.is_floating_point():
-        count: int | Tensor = target.numel() // target.shape[1]
+        targets = _fold(target, order)
+        count = logits.numel() / logits.shape[1]
     else:
-        ignored = _ignored(target, input.shape[1], ignore_index)
-        if ignored is not None:
-            target = target.masked_fill(ignored, 0)
-        target = target.unsqueeze(1)
-        count = _count(target, ignored, weight)
-    grad = None
-    scale: float | Tensor = 1.0
-    if with_grad:
-        grad = torch.empty_like(input, memory_format=torch.contiguous_format)
-        if reduction == "mean":
-            scale = 1 / (count or 1 if isinstance(count, int) else count.to(wide(input)))
-        if grad_output is not None:
-            grad_output = grad_output.to(wide(input))
-            scale = scale * (
-                grad_output.unsqueeze(1) if grad_output.dim() else grad_output
-            )
-        if ignored is not None:
-            scale = _as_tensor(scale, input).expand(target.shape)
-            scale = scale.masked_fill(ignored.unsqueeze(1), 0)
-    loss_of_rows = _of_probabilities if target.is_floating_point() else _of_classes
-    loss = loss_of_rows(input, target, weight, smoothing, scale, grad)
-    if ignored is not None:
-        loss.masked_fill_(ignored, 0)
-    if reduction != "none":
-        loss = loss.sum()
+        targets = target.reshape(len(logits), 1, *logits.shape[2:])
+        count, some_ignored = _count(target, input.shape[1], ignore_index, weight)
+    mean = 1.0
     if reduction == "mean":
-        loss = loss / count
-    return loss.to(dtype), grad
+        # With nothing to average the loss is nan, as in PyTorch; the gradient is not,
+        # but of weights that add up to zero.
+        mean = 1 / count if count else 0.0 if weight is None else math.nan
+    stored, missing = mean, 1.0
+    if input.dtype == torch.float16:
+        stored = 2**7 / _bound(targets, weight)
+        missing = mean / stored
+    grad = grads = None
+    if with_grad:
+        grad = torch.empty_permuted(input.shape, order, dtype=input.dtype)
+        grads = _fold(grad, order)
+    # What is worked on lies in the memory of the gradient, if that has room for it.
+    direct = grads is not None and grads.dtype == dtype
+    size = CHUNK if direct else min(CHUNK, max(CHUNK // 4, input.numel() // 2))
+    of_rows: Callable[..., Tensor] = _of_classes
+    needed = 0
+    if target.is_floating_point():
+        of_rows, needed = _of_probabilities, 2
+    needed += not direct
+    largest = min(input.numel(), max(size, input.shape[1]))
+    rooms = torch.empty((needed, largest), dtype=dtype)
+    losses = []
+    for at in _chunks(logits.shape, max(1, size)):
+        x, t = logits[at], targets[at]
+        places = [room[: x.numel()].view(x.shape) for room in rooms]
+        out = grads[at] if grads is not None and direct else places.pop()
+        ignored = t == ignore_index if some_ignored else None
+        if ignored is not None:
+            t = t.masked_fill(ignored, 0)
+        loss = of_rows(
+            x, t, weight, smoothing, stored if with_grad else None, out, *places
+        )
+        if ignored is not None:
+            loss.masked_fill_(ignored, 0)
+            if grads is not None:
+                out.mul_(~ignored)  # masked_fill_ takes ten times as long
+                if math.isnan(stored):
+                    out.masked_fill_(ignored, 0)
+        if grads is not None and not direct:
+            grads[at] = out
+        losses.append(loss.flatten() if reduction == "none" else loss.sum())
+    if reduction == "none":
+        result = torch.cat(losses).reshape(input.shape[:1] + input.shape[2:])
+    else:
+        result = torch.stack(losses).sum()
+        if reduction == "mean":
+            result = result / (count or math.nan)
+    return result.to(_result_dtype(input, target, weight)), grad, stored, missing
 
 
 def _of_classes(
-    input: Tensor,
-    index: Tensor,
+    x: Tensor,
+    y: Tensor,
     weight: Tensor | None,
     smoothing: float,
-    scale: float | Tensor,
-    grad: Tensor | None,
+    scale: float | None,
+    out: Tensor,
 ) -> Tensor:
     """Return the loss of each row, and write its gradient times ``scale``.
 
@@ -388,168 +530,174 @@ def _of_classes(
     alpha (-log p_y) + sum_k beta_k (-log p_k), and its gradient with respect to z is
     (alpha + sum_k beta_k) p - alpha delta - beta.
     """
-    beta = smoothing / input.shape[1]
+    z = x if x.dtype == out.dtype else out.copy_(x)
+    beta = smoothing / z.shape[1]
     alpha: float | Tensor = 1 - smoothing
     beta_sum: float | Tensor = smoothing
     if weight is not None:
-        alpha, beta_sum = alpha * weight[index], beta * weight.sum()
-    times_p = (alpha + beta_sum) * scale
-    at_true, at_every = (_as_tensor(-x * scale, input) for x in (alpha, beta))
-    # On a CPU p is enough: one number of it gives the loss of a row, see _from_probs.
-    probs_suffice = grad is not None and grad.device.type == "cpu"
-    picked, sums, true_logits = [], [], []
-    for chunk, z, p in _chunks(input, grad):
-        y = index[chunk]
-        (torch.softmax if probs_suffice else torch.log_softmax)(z, 1, out=p)
-        picked.append(p.gather(1, y))
-        if smoothing:
-            sums.append(_class_sum(z if probs_suffice else p, weight))
-            if probs_suffice:
-                true_logits.append(z.gather(1, y))
-        if grad is None:
-            continue
-        if not probs_suffice:
-            p.exp_()
-        if isinstance(times_p, float):
-            torch.add(at_every, p, alpha=times_p, out=p)
-        elif weight is None:
-            torch.addcmul(_cut(at_every, chunk), p, _cut(times_p, chunk), out=p)
+        alpha, beta_sum = alpha * weight[y], beta * weight.sum()
+    if scale is None:
+        log_p = torch.log_softmax(z, 1, out=out)
+        loss = log_p.gather(1, y).mul_(-alpha)
+        # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
+        return loss.sub_(_class_sum(log_p, weight), alpha=beta) if smoothing else loss
+    c = alpha + beta_sum
+    # On a few numbers in a row the softmax of PyTorch is slow.
+    many = z.dim() == 2 and z.shape[1] >= FEW
+    precise = False
+    if many:
+        z_y = z.gather(1, y)
+        sums = _class_sum(z, weight, None if z is out else out) if beta else None
+        p_y = torch.softmax(z, 1, out=out).gather(1, y)
+        loss, precise = _read_off(p_y, z_y, sums, beta, beta_sum, c)
+    if not precise:
+        if many:  # p has been written over z, or z is the caller's
+            z = x.to(out.dtype, copy=True)
+        top = z.amax(1, keepdim=True)
+        below = z.sub_(top) if many else torch.sub(z, top, out=out)
+        at_y = below.gather(1, y)
+        below_sum = _class_sum(below, weight) if beta else None
+        if many:
+            log_sum = out.amax(1, keepdim=True).log_().neg_()
         else:
-            p.mul_(_cut(times_p, chunk))
-            p.addcmul_(_cut(at_every, chunk), _along_classes(weight, p))
-        p.scatter_add_(1, y, _cut(at_true, chunk).expand(y.shape))
-    at_y, class_sums = torch.cat(picked), torch.cat(sums) if smoothing else None
-    if probs_suffice:
-        of_logits = None if class_sums is None else (class_sums, torch.cat(true_logits))
-        nll, uniform = _from_probs(input, index, weight, beta, beta_sum, at_y, of_logits)
+            total = out.exp_().sum(1, keepdim=True)
+            out.div_(total)
+            log_sum = total.log_()
+        loss = alpha * (log_sum - at_y)
+        if below_sum is not None:
+            loss += (beta_sum * log_sum).sub_(below_sum, alpha=beta)
+    at_true = torch.as_tensor(-scale * alpha, dtype=z.dtype)
+    if weight is None:
+        at_every = torch.as_tensor(-scale * beta, dtype=z.dtype)
+        torch.add(at_every, out, alpha=scale, out=out)
     else:
-        nll, uniform = -at_y, None if class_sums is None else -beta * class_sums
-    # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
-    loss = alpha * nll if uniform is None else alpha * nll + uniform
-    return loss.squeeze(1)
+        out.mul_(scale * c)
+        out.sub_(_along_classes(weight, out), alpha=scale * beta)
+    out.scatter_add_(1, y, at_true.expand(y.shape))
+    return loss
 
 
-def _from_probs(
-    input: Tensor,
-    index: Tensor,
-    weight: Tensor | None,
+def _read_off(
+    p_y: Tensor,
+    z_y: Tensor,
+    sums: Tensor | None,
     beta: float,
     beta_sum: float | Tensor,
-    true_probs: Tensor,
-    of_logits: tuple[Tensor, Tensor] | None,
-) -> tuple[Tensor, Tensor | None]:
-    """Return -log p_y and sum_k beta_k (-log p_k), given p_y, and the sum of z and z_y.
+    c: float | Tensor,
+) -> tuple[Tensor, bool]:
+    """Return the loss of each row, given p and z of the true class; and if it is precise.
 
-    The latter follows from log sum_k exp z_k = z_y - log p_y.
+    Digits are lost where p underflows, and where the logits are far from zero. A row of
+    nan is not precise: nan is not less than anything.
     """
-    log_p, uniform, limits = true_probs.log(), None, torch.finfo(true_probs.dtype)
-    # Digits are lost if p_y underflows, or if the logits are far from zero. A comparison
-    # with nan is false, so a row of nan is not precise, nor is one whose sum overflows.
-    precise = true_probs > limits.tiny / limits.eps
-    if of_logits is not None:
-        sums, true_logit = of_logits
-        uniform = (true_logit - log_p).mul_(beta_sum).sub_(sums, alpha=beta)
-        precise &= sums.abs_().mul_(beta / 64) < uniform
-    nll = log_p.neg_()
-    if precise.all():
-        return nll, uniform
-    rows = (~precise.squeeze(1)).nonzero()
-    step = max(1, CHUNK // input.shape[1])
-    for start in range(0, len(rows), step):
-        at = rows[start : start + step].unbind(1)
-        log_probs = input.movedim(1, -1)[at].to(true_probs.dtype).log_softmax(1)
-        y = index.movedim(1, -1)[at]
-        nll.movedim(1, -1)[at] = -log_probs.gather(1, y)
-        if uniform is not None:
-            uniform.movedim(1, -1)[at] = -beta * _class_sum(log_probs, weight)
-    return nll, uniform
+    limits = torch.finfo(p_y.dtype)
+    precise = p_y.amin().item() > limits.tiny / limits.eps
+    loss = nll = p_y.log_().mul_(-c)
+    if sums is not None:
+        # log sum_k exp z_k is z_y - log p_y.
+        loss = torch.add(z_y.mul_(beta_sum), sums, alpha=-beta).add_(nll)
+        lost = torch.add(nll, sums.abs_(), alpha=beta).sub_(loss, alpha=4)
+        precise = precise and lost.amax().item() <= 0
+    return loss, precise
 
 
 def _of_probabilities(
-    input: Tensor,
-    target: Tensor,
+    x: Tensor,
+    q: Tensor,
     weight: Tensor | None,
     smoothing: float,
-    scale: float | Tensor,
-    grad: Tensor | None,
+    scale: float | None,
+    out: Tensor,
+    mixed: Tensor,
+    product: Tensor,
 ) -> Tensor:
     """Return the loss of each row, and write its gradient times ``scale``."""
-    losses, scale = [], _as_tensor(scale, input)
-    for chunk, z, p in _chunks(input, grad):
-        q = (1 - smoothing) * target[chunk].to(p.dtype) + smoothing / z.shape[1]
-        if weight is not None:
-            q *= _along_classes(weight, z)
-        torch.log_softmax(z, 1, out=p)
-        losses.append(-(q * p).sum(1))
-        if grad is not None:
-            p.exp_().mul_(q.sum(1, keepdim=True)).sub_(q).mul_(_cut(scale, chunk))
-    return torch.cat(losses)
+    z = x if x.dtype == out.dtype else out.copy_(x)
+    q = mixed.copy_(q).mul_(1 - smoothing).add_(smoothing / z.shape[1])
+    if weight is not None:
+        q *= _along_classes(weight, z)
+    log_p = torch.log_softmax(z, 1, out=out)
+    loss = torch.mul(q, log_p, out=product).sum(1, keepdim=True).neg_()
+    if scale is not None:
+        out.exp_().mul_(scale * q.sum(1, keepdim=True)).sub_(q, alpha=scale)
+    return loss
 
 
-def _chunks(input: Tensor, grad: Tensor | None) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Yield slices of rows, their logits, and room for p: the gradient, if it is wide."""
-    dtype = wide(input)
-    rows = max(1, CHUNK * len(input) // max(1, input.numel()))
-    workspace = grad if grad is not None and grad.dtype == dtype else None
-    if workspace is None:
-        size = min(rows, len(input)), *input.shape[1:]
-        buffer = torch.empty(size, dtype=dtype, device=input.device)
-    for start in range(0, max(1, len(input)), rows):
-        chunk = slice(start, start + rows)
-        z = input[chunk].to(dtype)
-        if workspace is not None:
-            yield chunk, z, workspace[chunk]
+def _order(input: Tensor) -> tuple[int, ...]:
+    """Return the dimensions as they lie in memory: where the classes are, at least."""
+    dims = tuple(range(input.dim()))
+    if input.dim() == 2:
+        return dims[::-1] if input.stride(0) < input.stride(1) else dims
+    return (0, *dims[2:], 1) if input.stride(1) < input.stride(-1) else dims
+
+
+def _fold(input: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Make rows of shape (N, K), or planes of shape (N, K, L): what lies in memory so."""
+    laid = input.permute(order)
+    if order[-1] == 1:
+        return laid.reshape(-1, input.shape[1])
+    return laid.unsqueeze(0) if order[0] == 1 else laid.flatten(2)
+
+
+def _chunks(shape: Sequence[int], size: int) -> Iterator[slice | tuple[slice, ...]]:
+    """Yield what to take at a time of rows, or of planes: ``size`` numbers, or a row."""
+    length = math.prod(shape[2:])
+    rows = max(1, size // (shape[1] * length))
+    columns = max(1, size // shape[1])
+    for start in range(0, shape[0], rows):
+        at = slice(start, start + rows)
+        if columns >= length:
+            yield at
             continue
-        yield chunk, z, buffer[: len(z)]
-        if grad is not None:
-            grad[chunk] = buffer[: len(z)]
+        for first in range(0, length, columns):
+            yield at, slice(None), slice(first, first + columns)
 
 
-def _as_tensor(values: float | Tensor, input: Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=wide(input), device=input.device)
-
-
-def _cut(values: Tensor, chunk: slice) -> Tensor:
-    return values[chunk] if values.dim() else values
-
-
-def _class_sum(values: Tensor, weight: Tensor | None) -> Tensor:
-    if weight is None:
-        return values.sum(1, keepdim=True)
-    return torch.einsum("nk...,k->n...", values, weight).unsqueeze(1)
+def _class_sum(
+    values: Tensor, weight: Tensor | None, room: Tensor | None = None
+) -> Tensor:
+    if weight is not None:
+        values = torch.mul(values, _along_classes(weight, values), out=room)
+    return values.sum(1, keepdim=True)
 
 
 def _along_classes(weight: Tensor, values: Tensor) -> Tensor:
     return weight.reshape(-1, *[1] * (values.dim() - 2))
 
 
-def _count(index: Tensor, ignored: Tensor | None, weight: Tensor | None) -> Tensor | int:
-    """Return what the mean divides by."""
-    if weight is None:
-        return index.numel() if ignored is None else (~ignored).sum()
-    weights = weight[index.squeeze(1)]
-    total = (weights if ignored is None else weights.masked_fill(ignored, 0)).sum()
-    return total.where(total != 0, torch.nan)  # in PyTorch one of the two means is 0/0
+def _count(
+    target: Tensor, num_classes: int, ignore_index: int, weight: Tensor | None
+) -> tuple[float, bool]:
+    """Return what the mean divides by, and if any target is ignored; check the others."""
+    low, high = (int(value) for value in target.aminmax())
+    some_ignored = low <= ignore_index <= high
+    if weight is None and 0 <= low <= high < num_classes and not some_ignored:
+        return target.numel(), False
+    count = 0.0
+    rows = target.reshape(-1)
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        ignored = part == ignore_index
+        if ((part < 0) | (part >= num_classes)).logical_and_(~ignored).any():
+            check_classes(target, num_classes, ignore_index)
+        if weight is None:
+            count += len(part) - int(ignored.sum())
+        else:
+            of_part = weight[part.masked_fill(ignored, 0)].masked_fill_(ignored, 0)
+            count += of_part.sum(dtype=torch.float64).item()
+    return count, some_ignored
 
 
-def _ignored(target: Tensor, num_classes: int, ignore_index: int) -> Tensor | None:
-    """Return which targets are ignored, if any can be; check the others."""
-    if can_be_read(target):
-        if target.numel() == 0:
-            return None
-        low, high = (int(value) for value in target.aminmax())
-        if 0 <= low <= high < num_classes and not low <= ignore_index <= high:
-            return None
-    check_classes(target, num_classes, ignore_index, IndexError)
-    return target == ignore_index
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return (
-        has_values(tensor)
-        and not torch._C._functorch.is_legacy_batchedtensor(tensor)  # is_grads_batched
-        and forward_ad.unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
-    )
+def _bound(targets: Tensor, weight: Tensor | None) -> float:
+    """Return how large a gradient can be, before it is scaled."""
+    largest = 1.0 if weight is None else float(weight.abs().max())
+    bound = max(1.0, largest)
+    if targets.is_floating_point():
+        parts = (
+            targets[at].float().abs_().sum(1) for at in _chunks(targets.shape, CHUNK)
+        )
+        bound *= max(1.0, *(float(part.max()) for part in parts))
+    return bound
 
 
 def _result_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
@@ -571,9 +719,10 @@ def _check_tensors(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> None:
     dim = check_logits(input, "input")
-    check_weight(weight, input.shape[dim], may_learn=True)
     if not isinstance(target, Tensor):
         raise TypeError(f"target must be a tensor, got {kind(target)}")
+    may_learn = target.is_floating_point() or not torch.is_grad_enabled()
+    check_weight(weight, input.shape[dim], may_learn=may_learn)
     if target.is_floating_point():
         if target.shape != input.shape:
             raise ValueError(

@@ -31,7 +31,8 @@ def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
     log_probs : torch.Tensor
         Any values with one entry per class along ``dim``, any dtype.
     target : torch.Tensor
-        True classes, dtype torch.int64, the shape of ``log_probs`` without ``dim``.
+        True classes, dtype torch.int64 or torch.uint8, the shape of ``log_probs``
+        without ``dim``.
     dim : int, default: 1
         The class dimension; a negative one counts from the end.
 
@@ -42,15 +43,15 @@ def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
 
     Raises
     ------
-    IndexError
-        If ``log_probs`` has no dimension ``dim``.
     TypeError
         If ``log_probs`` is not a tensor, if ``dim`` is not an int, or if ``target`` does
-        not hold integers of dtype torch.int64.
+        not hold integers of one of these dtypes.
     ValueError
-        If the shapes do not fit, or if a target is not a class (checked for plain
-        tensors on the CPU only, and not under :func:`torch.compile` or the transforms
-        of ``torch.func``).
+        If the shapes do not fit.
+    IndexError
+        If ``log_probs`` has no dimension ``dim``, or if a target is not a class (checked
+        for plain tensors on the CPU only, and not where PyTorch compiles, traces or
+        transforms the call).
 
     Examples
     --------
@@ -66,7 +67,7 @@ def pick(log_probs: Tensor, target: Tensor, dim: int = 1) -> Tensor:
     check_class_dtype(target)
     check_target_shape(target, log_probs, dim, "input")
     check_classes(target, log_probs.shape[dim])
-    return log_probs.gather(dim, target.unsqueeze(dim)).squeeze(dim)
+    return log_probs.gather(dim, target.long().unsqueeze(dim)).squeeze(dim)
 
 
 def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:

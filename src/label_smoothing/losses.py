@@ -47,10 +47,11 @@ class LabelSmoothingLoss(nn.Module):
         If an argument, the logits or the target is of a wrong type.
     ValueError
         If ``smoothing`` or ``reduction`` is not one of the values above, if ``weight``
-        requires a gradient, if shapes do not fit, or if a target is neither a class nor
-        ``ignore_index``. The range of the targets is checked for plain tensors on the
-        CPU only, and not under :func:`torch.compile` or the transforms of
-        ``torch.func``: on a GPU the check would make the host wait for the device.
+        requires a gradient, or if shapes do not fit.
+    IndexError
+        If a target is neither a class nor ``ignore_index``. It is looked for in plain
+        tensors on the CPU only, and not where PyTorch compiles, traces or transforms
+        the call: on a GPU the check would make the host wait for the device.
 
     See Also
     --------
@@ -62,16 +63,17 @@ class LabelSmoothingLoss(nn.Module):
     The call takes ``logits`` and ``target`` and returns the loss in nats.
 
     ============================ ====================== ==================
-    logits, floating point       target, torch.int64    loss, unreduced
+    logits, floating point       target, classes        loss, unreduced
     ============================ ====================== ==================
     (N, K)                       (N,)                   (N,)
     (K,)                         ()                     ()
     (N, K, d1, ...)              (N, d1, ...)           (N, d1, ...)
     ============================ ====================== ==================
 
-    Everything runs in float32 at least. The result has the dtype of the logits, and
-    under :class:`torch.autocast` float32 at least, as in PyTorch. If every target is
-    ignored the mean is nan, as in PyTorch.
+    The classes are of dtype torch.int64 or torch.uint8. Everything runs in float32 at
+    least. The result has the dtype of the logits, and under :class:`torch.autocast`
+    float32 at least, as in PyTorch. If every target is ignored the mean is nan, as in
+    PyTorch.
 
     With ``weight``, PyTorch's own loss also rescales the second term, class by class,
     and divides both terms by the same sum :math:`\sum_n w_{y_n}`:
@@ -125,7 +127,7 @@ class LabelSmoothingLoss(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_options(self.smoothing, self.reduction, self.ignore_index)
-        dim = _check_input(logits, target, self.ignore_index)
+        target, dim = _check_input(logits, target, self.ignore_index)
         check_weight(self.weight, logits.shape[dim])
 
         log_probs = F.log_softmax(logits, dim, dtype=wide(logits))
@@ -176,11 +178,12 @@ class LabelSmoothing(nn.Module):
     TypeError
         If an argument, the logits or the target is of a wrong type.
     ValueError
-        If ``smoothing`` or ``reduction`` is not one of the values above, if shapes do
-        not fit, or if a target is neither a class nor ``ignore_index``. The range of
-        the targets is checked for plain tensors on the CPU only, and not under
-        :func:`torch.compile` or the transforms of ``torch.func``: on a GPU the check
-        would make the host wait for the device.
+        If ``smoothing`` or ``reduction`` is not one of the values above, or if shapes do
+        not fit.
+    IndexError
+        If a target is neither a class nor ``ignore_index``. It is looked for in plain
+        tensors on the CPU only, and not where PyTorch compiles, traces or transforms
+        the call: on a GPU the check would make the host wait for the device.
 
     See Also
     --------
@@ -193,16 +196,17 @@ class LabelSmoothing(nn.Module):
     The call takes ``logits`` and ``target`` and returns the loss in nats.
 
     ============================ ====================== ==================
-    logits, floating point       target, torch.int64    loss, unreduced
+    logits, floating point       target, classes        loss, unreduced
     ============================ ====================== ==================
     (N, K)                       (N,)                   (N,)
     (K,)                         ()                     ()
     (N, K, d1, ...)              (N, d1, ...)           (N, d1, ...)
     ============================ ====================== ==================
 
-    Everything runs in float32 at least. The result has the dtype of the logits, and
-    under :class:`torch.autocast` float32 at least, as in PyTorch. If every target is
-    ignored the mean is nan, as in PyTorch.
+    The classes are of dtype torch.int64 or torch.uint8. Everything runs in float32 at
+    least. The result has the dtype of the logits, and under :class:`torch.autocast`
+    float32 at least, as in PyTorch. If every target is ignored the mean is nan, as in
+    PyTorch.
 
     References
     ----------
@@ -236,7 +240,7 @@ class LabelSmoothing(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_options(self.smoothing, self.reduction, self.ignore_index)
-        dim = _check_input(logits, target, self.ignore_index)
+        target, dim = _check_input(logits, target, self.ignore_index)
 
         log_probs = F.log_softmax(logits, dim, dtype=wide(logits))
         ignored = target == self.ignore_index
@@ -263,9 +267,8 @@ def wide(logits: Tensor) -> torch.dtype:
 def result_dtype(logits: Tensor) -> torch.dtype:
     """Return the dtype of the loss: that of the logits, wide under autocast."""
     device = logits.device.type
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        return wide(logits)
-    return logits.dtype
+    autocast = device != "meta" and torch.is_autocast_enabled(device)
+    return wide(logits) if autocast else logits.dtype
 
 
 def _reduce(loss: Tensor, ignored: Tensor, reduction: str) -> Tensor:
@@ -276,15 +279,16 @@ def _reduce(loss: Tensor, ignored: Tensor, reduction: str) -> Tensor:
     return total if reduction == "sum" else total / (~ignored).sum()
 
 
-def _check_input(logits: Tensor, target: Tensor, ignore_index: int) -> int:
-    """Return the class dimension, or say why the two do not fit."""
+def _check_input(logits: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, int]:
+    """Return the target and the class dimension, or say why the two do not fit."""
     dim = check_logits(logits)
     check_class_dtype(target)
+    target = target.long()  # -100 is 156 in eight bits
     classes_last = target.shape == logits.shape[:-1]
     hint = "; if the classes are last, pass logits.movedim(-1, 1)" if classes_last else ""
     check_target_shape(target, logits, dim, hint=hint)
     check_classes(target, logits.shape[dim], ignore_index)
-    return dim
+    return target, dim
 
 
 # The checks. The other modules of the package share them.
@@ -360,9 +364,10 @@ def check_logits(logits: Tensor, name: str = "logits") -> int:
 
 def check_class_dtype(target: Tensor) -> None:
     """Check that a target is of the type that holds classes."""
-    if not isinstance(target, Tensor) or target.dtype != torch.int64:
+    if not isinstance(target, Tensor) or target.dtype not in (torch.int64, torch.uint8):
         raise TypeError(
-            f"target must hold class indices of dtype torch.int64, got {kind(target)}"
+            f"target must hold class indices of dtype torch.int64 or torch.uint8, "
+            f"got {kind(target)}"
         )
 
 
@@ -380,10 +385,7 @@ def check_target_shape(
 
 
 def check_classes(
-    target: Tensor,
-    num_classes: int,
-    ignore_index: int | None = None,
-    error: type[Exception] = ValueError,
+    target: Tensor, num_classes: int, ignore_index: int | None = None
 ) -> None:
     """Check that a target holds classes, where it can be read; name the first other."""
     if not can_be_read(target):
@@ -396,26 +398,27 @@ def check_classes(
     if wrong.any():
         at = wrong.nonzero()[0].tolist()
         value = target[tuple(at)].item()
-        raise error(f"target{at if at else ''} is {value}, expected {expected}")
+        raise IndexError(f"target{at if at else ''} is {value}, expected {expected}")
 
 
 def can_be_read(tensor: Tensor) -> bool:
     """Say whether the values of a tensor can be read, at no cost."""
-    # To read a value makes a GPU wait, and breaks a compiled graph in two.
+    # To read a value makes a GPU wait, and breaks a compiled graph in two. A subclass,
+    # such as FakeTensor, may have none.
     return (
-        tensor.device.type == "cpu"
-        and not torch.compiler.is_compiling()
-        and has_values(tensor)
+        not is_watched()
+        and type(tensor) in (Tensor, nn.Parameter)
+        and tensor.device.type == "cpu"
     )
 
 
-def has_values(tensor: Tensor) -> bool:
-    """Say whether a tensor has values of its own."""
-    # A tensor inside of torch.func.vmap has none. A subclass, such as FakeTensor, may
-    # have none.
+def is_watched() -> bool:
+    """Say whether PyTorch compiles, traces or transforms what is computed now."""
     return (
-        type(tensor) in (Tensor, nn.Parameter)
-        and torch.func.debug_unwrap(tensor) is tensor  # nothing to unwrap: no transform
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack() > 0
     )
 
 

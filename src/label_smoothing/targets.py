@@ -21,7 +21,7 @@ def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
     Parameters
     ----------
     target : torch.Tensor
-        True classes, dtype torch.int64, any shape (N, d1, ...) or ().
+        True classes, dtype torch.int64 or torch.uint8, any shape (N, d1, ...) or ().
     num_classes : int
         The number of classes K.
 
@@ -34,12 +34,13 @@ def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
     Raises
     ------
     TypeError
-        If ``target`` does not hold integers of dtype torch.int64, or if ``num_classes``
-        is not an int.
+        If ``target`` does not hold integers of one of these dtypes, or if
+        ``num_classes`` is not an int.
     ValueError
-        If ``num_classes`` is not positive, or if a target is not in
-        ``range(num_classes)`` (checked for plain tensors on the CPU only, and not under
-        :func:`torch.compile` or the transforms of ``torch.func``).
+        If ``num_classes`` is not positive.
+    IndexError
+        If a target is not in ``range(num_classes)`` (checked for plain tensors on the
+        CPU only, and not where PyTorch compiles, traces or transforms the call).
 
     Notes
     -----
@@ -61,7 +62,7 @@ def dirac_delta(target: Tensor, num_classes: int) -> Tensor:
     dim = min(target.dim(), 1)
     shape = (*target.shape[:dim], num_classes, *target.shape[dim:])
     zeros = torch.zeros(shape, device=target.device)
-    return zeros.scatter(dim, target.unsqueeze(dim), 1.0)
+    return zeros.scatter(dim, target.long().unsqueeze(dim), 1.0)
 
 
 def uniform(num_classes: int) -> Tensor:
@@ -106,7 +107,7 @@ def smooth(
     Parameters
     ----------
     target : torch.Tensor
-        True classes, dtype torch.int64, any shape (N, d1, ...) or ().
+        True classes, dtype torch.int64 or torch.uint8, any shape (N, d1, ...) or ().
     num_classes : int
         The number of classes K.
     smoothing : float
@@ -125,15 +126,17 @@ def smooth(
     Raises
     ------
     TypeError
-        If ``target`` does not hold integers of dtype torch.int64, if ``num_classes`` is
-        not an int, if ``smoothing`` is not a number, or if ``prior`` is not a
+        If ``target`` does not hold integers of one of these dtypes, if ``num_classes``
+        is not an int, if ``smoothing`` is not a number, or if ``prior`` is not a
         floating-point tensor.
     ValueError
-        If ``num_classes`` is not positive, if ``smoothing`` is out of range, if a target
-        is not in ``range(num_classes)``, or if ``prior`` has another shape, a negative
-        entry, or a sum other than one, up to rounding. Values are checked for plain
-        tensors on the CPU only, and not under :func:`torch.compile` or the transforms
-        of ``torch.func``.
+        If ``num_classes`` is not positive, if ``smoothing`` is out of range, or if
+        ``prior`` has another shape, a negative entry, or a sum other than one, up to
+        rounding.
+    IndexError
+        If a target is not in ``range(num_classes)``. Values are checked for plain
+        tensors on the CPU only, and not where PyTorch compiles, traces or transforms
+        the call.
 
     References
     ----------

@@ -20,12 +20,12 @@ LOSS_TOLERANCE = {
     torch.bfloat16: {"rtol": 2.0**-8 * 1.01, "atol": 1e-6},
     torch.float16: {"rtol": 2.0**-11 * 1.01, "atol": 1e-6},
 }
-# The gradient is rounded, and rounded again once it is scaled; in float16 it is scaled
-# first, and its numbers below 6e-5 are less dense.
+# The gradient is rounded, and rounded again once it is scaled; numbers of float16 below
+# 6e-5 are less dense.
 GRAD_TOLERANCE = {
     torch.float32: {"rtol": 2e-6, "atol": 5e-7},
     torch.bfloat16: {"rtol": 2.0**-7 * 1.01, "atol": 5e-7},
-    torch.float16: {"rtol": 2.0**-11 * 1.01, "atol": 5e-7},
+    torch.float16: {"rtol": 2.0**-10 * 1.01, "atol": 5e-7},
 }
 
 dtypes = pytest.mark.parametrize("dtype", list(LOSS_TOLERANCE))

@@ -155,8 +155,13 @@ def test_module_refuses_a_wrong_weight(
 
 
 @pytest.mark.usefixtures("any_size")
-def test_learned_weight_is_refused_as_in_torch() -> None:
+def test_learned_weight_is_refused_where_torch_refuses_it() -> None:
     weight = torch.ones(3, requires_grad=True)
-    for loss in (cross_entropy, F.cross_entropy):
-        with pytest.raises(RuntimeError, match="not differentiable"):
-            loss(LOGITS, TARGET, weight)
+    with pytest.raises(RuntimeError, match="not differentiable"):
+        F.cross_entropy(LOGITS, TARGET, weight)
+    message = "weight must not require a gradient: pass weight.detach()"
+    with pytest.raises(ValueError, match=exactly(message)):
+        cross_entropy(LOGITS, TARGET, weight)
+    with torch.no_grad():
+        expected = F.cross_entropy(LOGITS, TARGET, weight)
+        assert_close(cross_entropy(LOGITS, TARGET, weight), expected)

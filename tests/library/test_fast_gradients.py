@@ -37,6 +37,7 @@ pytestmark = pytest.mark.usefixtures("long_way")
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("probs", [False, True])
 @pytest.mark.parametrize("shape", [(), (5,), (2, 2)])
+@pytest.mark.filterwarnings("ignore:Please use `torch.vmap`:FutureWarning")  # torch 2.6's
 def test_gradients_are_those_of_the_loss(
     shape: tuple[int, ...], probs: bool, weighted: bool, smoothing: float, reduction: str
 ) -> None:
@@ -92,8 +93,12 @@ def test_second_derivative_of_a_loss_under_autocast(dtype: torch.dtype) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             result = loss(z, call.target, **call.options)
         (grad,) = torch.autograd.grad(result, z, create_graph=True)
-        seconds.append(torch.autograd.grad(grad.float().pow(2).sum(), z))
-    assert_close(*seconds)
+        (second,) = torch.autograd.grad(grad.float().pow(2).sum(), z)
+        seconds.append(second.float())
+    # It is computed from the gradient, which is in the dtype of the logits.
+    eps = torch.finfo(dtype).eps
+    scale = float(seconds[1].abs().max())
+    assert_close(*seconds, rtol=0, atol=max(8 * eps, 5e-6) * scale)
 
 
 @reductions
@@ -200,8 +205,9 @@ def test_probabilities_and_their_weight_have_gradients_as_in_torch(
 
 # --- transforms
 
-# The first forward derivative of a process makes torch call it.
-jvp = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+# The first forward derivative of a process makes torch call it. It is a
+# DeprecationWarning up to torch 2.14, a FutureWarning since.
+jvp = pytest.mark.filterwarnings("ignore:`torch.jit.script")
 
 
 @jvp
