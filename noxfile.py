@@ -28,33 +28,39 @@ nox.options.default_venv_backend = "virtualenv"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PINS = Path("constraints.txt")
 PINNED = ("-c", str(PINS))
+TORCH = re.compile(r"--torch=(newest|\d+\.\d+\.\d+)")
 NEWEST = ("--upgrade", "--upgrade-strategy", "eager")
 # One thread adds in one order, so the printed digits do not depend on the machine.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 STRICT = ("-W", "--keep-going", "-n", "-T", "-q")
 
 
-def install(session: nox.Session, *groups: str, options: Sequence[str] = PINNED) -> None:
+def install(session: nox.Session, *groups: str, options: Sequence[str] = ()) -> None:
     """Install the package and some groups of what it is worked on with."""
     needed = nox.project.dependency_groups(PYPROJECT, *groups)
-    session.install(*options, "-e", ".[figures]", *needed)
+    session.install(*(options or pinned(session)), "-e", ".[figures]", *needed)
     session.env.update(ONE_THREAD)
 
 
-def install_docs(session: nox.Session, *options: str) -> None:
-    """Install what builds the site, and the torch that ``-- --torch=`` asks for."""
-    given = " ".join(given for given in session.posargs if given not in options)
-    asked = re.fullmatch(r"(?:--torch=(newest|\d+\.\d+\.\d+))?", given)
+def pinned(session: nox.Session) -> Sequence[str]:
+    """Return the pins, with the torch that ``-- --torch=`` asks for."""
+    asked = next(filter(None, map(TORCH.fullmatch, session.posargs)), None)
     if not asked:
-        expected = ", ".join(["--torch=2.14.1", "--torch=newest", *options])
-        session.error(f"expected one of {expected}; given {given}")
-    if not asked[1]:
-        install(session, "docs")
-        return
+        return PINNED
     pin = "" if asked[1] == "newest" else f"torch=={asked[1]}\n"
     pins = Path(session.create_tmp(), PINS)
-    pins.write_text(re.sub(r"(?m)^torch==.*\n", pin, PINS.read_text()))
-    install(session, "docs", options=("-c", str(pins), *NEWEST))
+    # Each torch wants a sympy of its own.
+    pins.write_text(pin + re.sub(r"(?m)^(torch|sympy)==.*\n", "", PINS.read_text()))
+    return ("-c", str(pins), *NEWEST)
+
+
+def install_docs(session: nox.Session, *options: str) -> None:
+    """Install what builds the site, if nothing is given that it does not know."""
+    given = [word for word in session.posargs if word not in options]
+    if given and not (len(given) == 1 and TORCH.fullmatch(given[0])):
+        expected = ", ".join(["--torch=2.14.1", "--torch=newest", *options])
+        session.error(f"expected one of {expected}; given {' '.join(given)}")
+    install(session, "docs")
 
 
 def build(
@@ -133,17 +139,23 @@ def lint(session: nox.Session) -> None:
 
 def run_tests(session: nox.Session, *paths: str) -> None:
     """Run the tests of the paths on all cores, or those that ``--`` names on one."""
+    given = [word for word in session.posargs if not TORCH.fullmatch(word)]
     # A path has a slash; the word after -k has none, though there is a folder docs.
-    words = (word.partition("::")[0] for word in session.posargs if "/" in word)
+    words = (word.partition("::")[0] for word in given if "/" in word)
     options = () if any(map(os.path.exists, words)) else ("-n", "auto", *paths)
-    session.run("pytest", "--mpl", *options, *session.posargs)
+    session.run("pytest", "--mpl", *options, *given)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Test the library and its figures; ``-- FILE -k NAME`` runs one test."""
+    """Test the library and its figures; ``-- FILE -k NAME`` runs one test.
+
+    ``-- --torch=2.6.0``, or another, tests the library on that release of PyTorch.
+    """
     install(session, "tests")
-    run_tests(session, "tests/library", "tests/figures", "src")
+    # The figures are drawn to be compared with those of one torch.
+    figures = () if any(map(TORCH.fullmatch, session.posargs)) else ("tests/figures",)
+    run_tests(session, "tests/library", *figures, "src")
 
 
 @nox.session

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from label_smoothing.figures import INK, LINE, MUTED, PAPER
 from label_smoothing.figures._style import WIDTH, finish, note, styled
 
-__all__ = ["growth", "memory", "times"]
+__all__ = ["dots", "growth", "memory", "times"]
 NAMES = {
     "floor": "torch.exp",
     "ours": "label_smoothing.cross_entropy",
@@ -82,6 +82,53 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
         f"Lines of the time against {letter}, from {sizes[0]} to {sizes[-1]}, with "
         f"{other} = {cases[-1]['shape'][1 - dim]}. {', '.join(ends)}.",
     )
+
+
+@styled
+def dots(shares: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Draw the share of PyTorch's time in each situation, for one pass and for both."""
+    each = 0.42  # inches: the name of a situation, and its dots below
+    height = each * len(shares) + 0.75
+    figure, ax = plt.subplots(figsize=(WIDTH, height))
+    figure.subplots_adjust(0.03, 0.45 / height, 0.97, 1 - 0.3 / height)
+    ax.axvline(1, color=LINE, lw=1)
+    marks = {"forward": ("forward alone", PAPER), "both": ("with backward", INK)}
+    said = []
+    for y, (name, row) in enumerate(shares.items()):
+        ax.text(
+            0.0,
+            y - 0.28,
+            name,
+            color=MUTED,
+            va="center",
+            fontsize=9,
+            transform=ax.get_yaxis_transform(),
+        )
+        ax.plot([*row.values()], [y + 0.12] * len(row), color=LINE, lw=1, zorder=1)
+        for passes, share in row.items():
+            words, face = marks[passes]
+            ax.scatter(share, y + 0.12, s=36, color=face, edgecolors=INK, zorder=2)
+            if y == 0:
+                side = -7 if share == min(row.values()) else 7
+                ha = "right" if side < 0 else "left"
+                note(
+                    ax,
+                    words,
+                    (share, y + 0.12),
+                    (side, 0),
+                    INK,
+                    ha=ha,
+                    va="center",
+                    fontsize=9,
+                )
+        said.append(f"{name}: {', '.join(f'{p} {s:.2f}' for p, s in row.items())}")
+    ax.set(xscale="log", ylim=(len(shares) - 0.4, -0.6))
+    ticks = (0.25, 0.5, 1, 2)
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_yticks([])
+    ax.set_xlabel("time, as a share of that of F.cross_entropy")
+    return finish(figure, f"Dots of the share of PyTorch's time. {'; '.join(said)}.")
 
 
 @styled

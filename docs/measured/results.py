@@ -21,7 +21,7 @@ __all__ = [
     "LEVEL", "NOISE", "STUDENT", "TEACHER", "USUAL", "bench", "by_smoothing", "eps",
     "experiment", "libraries_run", "lighthouse", "mean_of", "mutants", "of_settings",
     "oldest", "one_pass", "peaks", "points", "proof", "rosetta", "scores", "seeds",
-    "share", "timed",
+    "share", "shares", "timed",
 ]  # fmt: skip
 
 HERE = Path(__file__).parent
@@ -31,6 +31,7 @@ bench, experiment, rosetta = (
 )
 TIMES = rows.read(HERE / "bench" / "times.csv")
 PEAKS = rows.read(HERE / "bench" / "peaks.csv")
+SHARES = rows.read(HERE / "bench" / "shares.csv")
 RUNS = rows.read(HERE / "experiment" / "runs.csv")
 LOSSES = rows.read(HERE / "rosetta" / "losses.jsonl")
 LEVEL = 0.95  # of the intervals
@@ -66,6 +67,16 @@ def share(name: str, memory: str = "new") -> float:
     """Return the share of the time of PyTorch's own loss, for the largest shape."""
     seconds = timed(memory, "sizes")[-1]["seconds"]
     return float(seconds[name][0] / seconds["torch"][0])
+
+
+def shares(memory: str) -> dict[str, dict[str, float]]:
+    """Return the share of the time of PyTorch's own loss in each situation, both ways."""
+    found: dict[str, dict[str, float]] = {}
+    for row in those(SHARES, memory=memory):
+        words = str(row["shape"]).replace("x", "×"), row["dtype"], row.get("form", "")
+        name = ", ".join(filter(None, words))
+        found.setdefault(name, {})[row["passes"]] = row["ours"] / row["torch"]
+    return found
 
 
 def peaks(of: str) -> dict[str, float]:

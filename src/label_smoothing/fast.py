@@ -24,6 +24,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from .losses import (
     REDUCTIONS,
     can_be_read,
+    check_bits,
     check_classes,
     check_logits,
     check_options,
@@ -118,8 +119,11 @@ def cross_entropy(
       smoothing.
     - ``label_smoothing`` and ``ignore_index`` are numbers. PyTorch takes a tensor of one
       number too, and a bool for the first of the two.
-    - A target of shape (1,) is refused for logits of shape (K,). PyTorch takes it, where
-      there is no smoothing.
+    - For logits of shape (K,) a target of one dimension is refused. PyTorch takes it,
+      where there is no smoothing.
+    - There must be at least one class, even if there are no rows.
+    - A target of torch.uint8 is compared with ``ignore_index`` as the number that it is,
+      where PyTorch compares eight bits of the two.
     - ``weight`` may have any floating-point dtype.
     - Errors say what was given, and may be of another type.
 
@@ -127,13 +131,15 @@ def cross_entropy(
     a gradient from a million on, but in half precision. Everything else is PyTorch's own
     loss, on logits in float32 at least: smaller inputs, where a call costs more than its
     exponentials; other devices; gradients of probabilities or of weights; tensors of
-    another class; and whatever PyTorch compiles, traces or transforms.
+    another class; and whatever PyTorch compiles, traces or transforms. A script of
+    ``torch.jit.script`` has PyTorch's own loss as it is.
 
     **What is kept.** One pass computes the gradient along with the loss, and saves it for
     the backward pass: a tensor as large as the logits, which hooks of saved tensors see,
-    and checkpoints give up. It does not save the logits. The backward pass scales it where
-    it lies, if the graph is not kept. A second derivative is computed from it too, and in
-    half precision is as precise as it is. Without a gradient to compute there is none.
+    and checkpoints give up. It does not save the logits. The backward pass scales it
+    where it lies, if the graph is not kept. A second derivative is computed from it too,
+    and in half precision is as precise as it is. Without a gradient to compute there is
+    no such tensor.
 
     References
     ----------
@@ -172,7 +178,7 @@ def cross_entropy(
         and weight is None
         and size_average is None
         and reduce is None
-        and not torch.compiler.is_compiling()
+        and not is_watched()
         and target.dtype is torch.int64
         and input.dtype in FLOATS
         and 0 < input.numel() < SMALL
@@ -181,6 +187,7 @@ def cross_entropy(
         and type(label_smoothing) is float
         and 0 <= label_smoothing <= 1
         and type(ignore_index) is int
+        and abs(ignore_index) < 2**63
         and reduction in REDUCTIONS
     ):
         return _by_torch(input, target, None, ignore_index, reduction, label_smoothing)
@@ -201,20 +208,25 @@ def cross_entropy(
         return result
     if size_average is not None or reduce is not None:
         reduction = _reduction.legacy_get_string(size_average, reduce)
-    _check_options(ignore_index, reduction, label_smoothing)
+    check_options(
+        label_smoothing, reduction, ignore_index, name="label_smoothing", may_be_one=True
+    )
     _check_tensors(input, target, weight, ignore_index)
     if target.dtype == torch.uint8:
         target = target.long()  # -100 is 156 in eight bits
-    smoothing = float(label_smoothing)
-    if not _may_take_one_pass(input, target, weight):
-        return _by_torch(input, target, weight, ignore_index, reduction, smoothing)
-    if input.dim() > 1:
-        return _in_one_pass(input, target, weight, ignore_index, reduction, smoothing)
-    if not target.is_floating_point():
-        check_classes(target, len(input), ignore_index)
-    rows = input.unsqueeze(0), target.unsqueeze(0)
-    loss = _in_one_pass(*rows, weight, ignore_index, reduction, smoothing)
-    return loss.squeeze(0) if reduction == "none" else loss
+    options = weight, ignore_index, reduction, float(label_smoothing)
+    if not _takes_one_pass(input, target, weight):
+        return _by_torch(input, target, *options)
+    single = input.dim() == 1
+    if single:
+        if not target.is_floating_point():
+            check_classes(target, len(input), ignore_index)
+        input, target = input.unsqueeze(0), target.unsqueeze(0)
+    if input.requires_grad and torch.is_grad_enabled():
+        loss: Tensor = _OnePass.apply(input, target, *options)[0]  # type: ignore[no-untyped-call]
+    else:
+        loss = _compute(input, target, *options, with_grad=False)[0]
+    return loss.squeeze(0) if single and reduction == "none" else loss
 
 
 class CrossEntropyLoss(nn.CrossEntropyLoss):
@@ -272,7 +284,13 @@ class CrossEntropyLoss(nn.CrossEntropyLoss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        _check_options(ignore_index, reduction, label_smoothing)
+        check_options(
+            label_smoothing,
+            reduction,
+            ignore_index,
+            name="label_smoothing",
+            may_be_one=True,
+        )
         check_weight(weight, may_learn=True)
         super().__init__(
             weight, size_average, ignore_index, reduce, reduction, label_smoothing
@@ -289,7 +307,7 @@ class CrossEntropyLoss(nn.CrossEntropyLoss):
         )
 
 
-def _may_take_one_pass(input: Tensor, target: Tensor, weight: Tensor | None) -> bool:
+def _takes_one_pass(input: Tensor, target: Tensor, weight: Tensor | None) -> bool:
     """Say whether it takes less time, and nothing but autograd asks how it is done."""
     tensors = (input, target) if weight is None else (input, target, weight)
     if is_watched() or not all(map(can_be_read, tensors)):
@@ -305,13 +323,6 @@ def _may_take_one_pass(input: Tensor, target: Tensor, weight: Tensor | None) -> 
     return input.numel() >= max(1, least)
 
 
-def _in_one_pass(input: Tensor, *call: Any) -> Tensor:
-    if input.requires_grad and torch.is_grad_enabled():
-        loss: Tensor = _OnePass.apply(input, *call)[0]  # type: ignore[no-untyped-call]
-        return loss
-    return _compute(input, *call, with_grad=False)[0]
-
-
 def _by_torch(
     input: Tensor,
     target: Tensor,
@@ -322,10 +333,11 @@ def _by_torch(
 ) -> Tensor:
     """Compute it with PyTorch's own loss, which PyTorch can derive, map and compile."""
     dtype = torch.float32 if input.dtype in HALFS else input.dtype
+    probs = target.is_floating_point()
     try:
         loss = F.cross_entropy(
             input if input.dtype is dtype else input.to(dtype),
-            target,
+            target.to(dtype) if probs else target,
             None if weight is None else weight.to(dtype),
             ignore_index=ignore_index,
             reduction=reduction,
@@ -334,7 +346,7 @@ def _by_torch(
     except IndexError:  # PyTorch does not say where
         check_classes(target, input.shape[min(1, input.dim() - 1)], ignore_index)
         raise
-    if target.is_floating_point():
+    if probs:
         return loss.to(_result_dtype(input, target, weight))
     return loss if input.dtype is dtype else loss.to(result_dtype(input))
 
@@ -370,25 +382,24 @@ class _OnePass(torch.autograd.Function):
         return result, None, None, None, None, None
 
 
-def _is_kept() -> bool:
-    """Say whether the graph is kept for another backward pass; if unknown, it is."""
-    ask = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
-    return ask is None or bool(ask())
-
-
 def _scale(grad: Tensor, outer: Tensor, unit: float) -> Tensor:
     """Return the gradient times a number, or a number a row; in place, if that may be."""
     dtype = wide(grad)
     scale = outer.to(dtype)
     if unit != 1:
         scale = scale * unit
-    batched = torch._C._functorch.is_legacy_batchedtensor(outer)  # is_grads_batched
-    if torch.is_grad_enabled() or batched or not can_be_read(outer):
+    if (
+        torch.is_grad_enabled()
+        or not can_be_read(outer)
+        or torch._C._functorch.is_legacy_batchedtensor(outer)  # is_grads_batched
+    ):
         scale = scale.unsqueeze(1) if scale.dim() else scale
         return (grad.to(dtype) * scale).to(grad.dtype)
     grad, order = grad.detach(), _order(grad)
     result = grad
-    if _is_kept() or not grad.permute(order).is_contiguous():
+    # What is kept for another backward pass must stay as it is.
+    kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+    if kept() or not grad.permute(order).is_contiguous():
         result = torch.empty_permuted(grad.shape, order, dtype=grad.dtype)
     if not scale.dim():
         if result is grad and scale.item() == 1:
@@ -454,6 +465,7 @@ def _compute(
     is scaled, it may leave the range of that dtype.
     """
     dtype, order = wide(input), _order(input)
+    dtype_of_loss = _result_dtype(input, target, weight)
     logits = _fold(input, order)
     if weight is not None:
         weight = weight.detach().to(dtype)
@@ -513,7 +525,7 @@ def _compute(
         result = torch.stack(losses).sum()
         if reduction == "mean":
             result = result / (count or math.nan)
-    return result.to(_result_dtype(input, target, weight)), grad, stored, missing
+    return result.to(dtype_of_loss), grad, stored, missing
 
 
 def _of_classes(
@@ -709,21 +721,18 @@ def _result_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch
     return dtype
 
 
-def _check_options(ignore_index: int, reduction: str, label_smoothing: float) -> None:
-    check_options(
-        label_smoothing, reduction, ignore_index, name="label_smoothing", may_be_one=True
-    )
-
-
 def _check_tensors(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> None:
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return  # the trace would depend on what is asked
     dim = check_logits(input, "input")
     if not isinstance(target, Tensor):
         raise TypeError(f"target must be a tensor, got {kind(target)}")
     may_learn = target.is_floating_point() or not torch.is_grad_enabled()
     check_weight(weight, input.shape[dim], may_learn=may_learn)
     if target.is_floating_point():
+        check_bits(target, "target")
         if target.shape != input.shape:
             raise ValueError(
                 f"target must hold probabilities in the shape {tuple(input.shape)} of "

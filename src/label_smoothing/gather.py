@@ -83,9 +83,9 @@ def gather_reference(input: Tensor, dim: int, index: Tensor) -> Tensor:
     dim : int
         The dimension along which ``index`` chooses; a negative one counts from the end.
     index : torch.Tensor
-        Positions along ``dim``, dtype torch.int64 or torch.int32, with as many
-        dimensions as ``input`` and nowhere longer than it, except along ``dim``.
-        An empty one may have any shape and dtype.
+        Positions along ``dim``, dtype torch.int64, or torch.int32 if PyTorch is new
+        enough to gather by them, with as many dimensions as ``input`` and nowhere longer
+        than it, except along ``dim``. An empty one may have any shape and dtype.
 
     Returns
     -------
@@ -245,9 +245,9 @@ def explain_gather(input: Tensor, dim: int, index: Tensor) -> GatherExplanation:
     dim : int
         The dimension along which ``index`` chooses; a negative one counts from the end.
     index : torch.Tensor
-        Positions along ``dim``, dtype torch.int64 or torch.int32, with as many
-        dimensions as ``input`` and nowhere longer than it, except along ``dim``.
-        An empty one may have any shape and dtype.
+        Positions along ``dim``, dtype torch.int64, or torch.int32 if PyTorch is new
+        enough to gather by them, with as many dimensions as ``input`` and nowhere longer
+        than it, except along ``dim``. An empty one may have any shape and dtype.
 
     Returns
     -------

@@ -307,6 +307,8 @@ def check_options(
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
     check_int(ignore_index, "ignore_index")
+    if not -(2**63) <= ignore_index < 2**63:
+        raise ValueError(f"ignore_index must fit into 64 bits, got {ignore_index}")
 
 
 def check_smoothing(
@@ -334,6 +336,7 @@ def check_weight(
         return
     if not isinstance(weight, Tensor) or not weight.is_floating_point():
         raise TypeError(f"weight must be a floating-point tensor, got {kind(weight)}")
+    check_bits(weight, "weight")
     if weight.dim() != 1 or num_classes not in (None, len(weight)):
         expected = "(num_classes,)" if num_classes is None else f"({num_classes},)"
         raise ValueError(
@@ -348,8 +351,7 @@ def check_logits(logits: Tensor, name: str = "logits") -> int:
     """Return the class dimension, or say what is wrong with the logits."""
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         raise TypeError(f"{name} must be floating point, got {kind(logits)}")
-    if logits.dtype.itemsize == 1:
-        raise TypeError(f"{name} must have 16 bits or more, got {logits.dtype}")
+    check_bits(logits, name)
     if logits.dim() == 0:
         raise ValueError(
             f"{name} must have shape (K,), (N, K) or (N, K, d1, ...), got ()"
@@ -360,6 +362,12 @@ def check_logits(logits: Tensor, name: str = "logits") -> int:
             f"{name} must have at least one class, got shape {tuple(logits.shape)}"
         )
     return dim
+
+
+def check_bits(tensor: Tensor, name: str) -> None:
+    """Check that a floating-point tensor is of a type to compute with."""
+    if tensor.dtype.itemsize == 1:
+        raise TypeError(f"{name} must have 16 bits or more, got {tensor.dtype}")
 
 
 def check_class_dtype(target: Tensor) -> None:

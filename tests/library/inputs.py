@@ -13,6 +13,7 @@ from torch import Tensor
 from label_smoothing import LabelSmoothing, LabelSmoothingLoss
 
 REDUCTIONS = ("none", "mean", "sum")
+CLASSES = "target must hold class indices of dtype torch.int64 or torch.uint8, got "
 SHAPES = ((), (4,), (2, 3), (2, 3, 2))  # of the target
 
 TOLERANCE = {

@@ -25,7 +25,7 @@ from label_smoothing.example import target as TARGET
 from label_smoothing.losses import check_smoothing
 
 from .fast_calls import CHUNK, SMALL
-from .inputs import both, classes, exactly, zeros
+from .inputs import CLASSES, both, classes, exactly, zeros
 
 
 class Loss(NamedTuple):
@@ -158,9 +158,7 @@ def test_wrong_type_of_logits_is_refused(loss: Loss, logits: Any, words: str) ->
 def test_wrong_type_of_target_is_refused(
     cls: type[nn.Module], target: Any, got: str
 ) -> None:
-    message = (
-        f"target must hold class indices of dtype torch.int64 or torch.uint8, got {got}"
-    )
+    message = CLASSES + got
     with pytest.raises(TypeError, match=exactly(message)):
         cls()(zeros(2, 3), target)
 

@@ -13,6 +13,7 @@ import re
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -42,6 +43,38 @@ PEAKS = {
     "loss": (LARGE, ("ours", "compiled", "hard", "torch")),
     "head": (HEAD, ("linear", "ours", "torch")),
 }
+FORMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "transposed": lambda logits: logits.t().contiguous().t(),
+    "channels last": lambda logits: logits.to(memory_format=torch.channels_last),
+    "times 100": lambda logits: 100 * logits,
+    "plus 1000": lambda logits: 1000 + logits,
+}
+SITUATIONS: list[tuple[tuple[int, ...], str, str]] = [
+    ((10,), "float32", ""),
+    ((32, 10), "float32", ""),
+    ((32, 10), "bfloat16", ""),
+    ((32, 10), "float16", ""),
+    ((256, 1000), "float32", ""),
+    ((256, 1000), "bfloat16", ""),
+    ((1024, 1000), "float32", ""),
+    ((1024, 1000), "bfloat16", ""),
+    ((1024, 1000), "float16", ""),
+    ((1024, 1000), "float64", ""),
+    ((2048, 32000), "bfloat16", ""),
+    ((2048, 32000), "float16", ""),
+    ((8192, 64), "float32", ""),
+    ((100000, 10), "float32", ""),
+    ((1000000, 2), "float32", ""),
+    ((4, 21, 512, 512), "float32", ""),
+    ((4, 21, 512, 512), "float32", "channels last"),
+    ((1, 21, 512, 512), "bfloat16", ""),
+    ((1024, 1000), "float32", "transposed"),
+    ((1024, 1000), "float32", "times 100"),
+    ((1024, 1000), "float32", "plus 1000"),
+    ((1024, 1000), "float32", "a third ignored"),
+    ((1024, 1000), "float32", "class weights"),
+    ((1024, 1000), "float32", "probabilities"),
+]
 # glibc hands memory back to the system when it is freed: an area of its own that has this
 # many bytes, and the end of the others once it has so many.
 MEMORY = {"new": (2**16, 2**17), "used": (2**40, 2**40)}
@@ -101,6 +134,54 @@ def head(count: int, features: int, num_classes: int) -> tuple[Tensor, Runs]:
         "torch": lambda: train(after(F.cross_entropy)),
         "linear": lambda: train(chunked),
     }
+
+
+def situation(shape: Sequence[int], dtype: str, form: str) -> dict[str, Runs]:
+    """Return both losses, for the forward pass alone and with the backward pass."""
+    generator = torch.Generator().manual_seed(0)
+    logits = FORMS.get(form, Tensor.clone)(torch.randn(*shape, generator=generator))
+    logits = logits.to(getattr(torch, dtype)).requires_grad_()
+    classes = min(1, len(shape) - 1)
+    of_rows = (*shape[:classes], *shape[classes + 1 :])
+    target = torch.randint(shape[classes], of_rows, generator=generator)
+    weight = None
+    if form == "a third ignored":
+        target[::3] = -100
+    elif form == "class weights":
+        weight = torch.rand(shape[classes], generator=generator)
+    elif form == "probabilities":
+        target = torch.randn(*shape, generator=generator).softmax(classes)
+
+    def forward(loss: Callable[..., Tensor]) -> Tensor:
+        return loss(logits, target, weight, label_smoothing=SMOOTHING)
+
+    def alone(loss: Callable[..., Tensor]) -> None:
+        with torch.no_grad():
+            forward(loss)
+
+    def both(loss: Callable[..., Tensor]) -> None:
+        logits.grad = None
+        forward(loss).backward()
+
+    losses = {"ours": cross_entropy, "torch": F.cross_entropy}
+    return {
+        passes: {name: partial(run, loss) for name, loss in losses.items()}
+        for passes, run in {"forward": alone, "both": both}.items()
+    }
+
+
+def shares(memory: str) -> list[rows.Row]:
+    """Time both losses in each situation."""
+    found: list[rows.Row] = []
+    for shape, dtype, form in SITUATIONS:
+        print(memory, shape, dtype, form)
+        of = {"memory": memory, "shape": " x ".join(map(str, shape))}
+        of |= {"dtype": dtype, "form": form}
+        for passes, runs in situation(shape, dtype, form).items():
+            spent = seconds(runs, 7)
+            medians = {n: float(f"{statistics.median(s):.4g}") for n, s in spent.items()}
+            found.append(of | {"passes": passes} | medians)
+    return found
 
 
 def seconds(runs: Runs, turns: int) -> dict[str, list[float]]:
@@ -167,6 +248,8 @@ def main() -> None:
     """Time everything, and write it."""
     found = [row for memory in MEMORY for row in ask(memory, times, memory)]
     rows.write(Path(__file__).with_name("times.csv"), found)
+    found = [row for memory in MEMORY for row in ask(memory, shares, memory)]
+    rows.write(Path(__file__).with_name("shares.csv"), found)
     peaks = [
         {"of": of, "name": name, "peak": ask("new", peak, shape, name)}
         for of, (shape, names) in PEAKS.items()
