@@ -400,7 +400,9 @@ def _scale(grad: Tensor, outer: Tensor, unit: float) -> Tensor:
     # What is kept for another backward pass must stay as it is.
     kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
     if kept() or not grad.permute(order).is_contiguous():
-        result = torch.empty_permuted(grad.shape, order, dtype=grad.dtype)
+        result = torch.empty_permuted(
+            grad.shape, order, dtype=grad.dtype, device=grad.device
+        )
     if not scale.dim():
         if result is grad and scale.item() == 1:
             return grad
@@ -438,7 +440,7 @@ def _derivative(
     else:
         ignored = (target == ignore_index).unsqueeze(1)
         index = target.unsqueeze(1).masked_fill(ignored, 0)
-        a = torch.zeros(shape, dtype=dtype).scatter(1, index, 1 - smoothing)
+        a = grad.new_zeros(shape, dtype=dtype).scatter(1, index, 1 - smoothing)
     a = (a + smoothing / shape[1]) * weights
     cp = grad.to(dtype) / stored + a
     c = a.sum(1, keepdim=True)
@@ -487,7 +489,9 @@ def _compute(
         missing = mean / stored
     grad = grads = None
     if with_grad:
-        grad = torch.empty_permuted(input.shape, order, dtype=input.dtype)
+        grad = torch.empty_permuted(
+            input.shape, order, dtype=input.dtype, device=input.device
+        )
         grads = _fold(grad, order)
     # What is worked on lies in the memory of the gradient, if that has room for it.
     direct = grads is not None and grads.dtype == dtype
@@ -498,7 +502,7 @@ def _compute(
         of_rows, needed = _of_probabilities, 2
     needed += not direct
     largest = min(input.numel(), max(size, input.shape[1]))
-    rooms = torch.empty((needed, largest), dtype=dtype)
+    rooms = input.new_empty((needed, largest), dtype=dtype)
     losses = []
     for at in _chunks(logits.shape, max(1, size)):
         x, t = logits[at], targets[at]
@@ -578,9 +582,9 @@ def _of_classes(
         loss = alpha * (log_sum - at_y)
         if below_sum is not None:
             loss += (beta_sum * log_sum).sub_(below_sum, alpha=beta)
-    at_true = torch.as_tensor(-scale * alpha, dtype=z.dtype)
+    at_true = torch.as_tensor(-scale * alpha, dtype=z.dtype, device=z.device)
     if weight is None:
-        at_every = torch.as_tensor(-scale * beta, dtype=z.dtype)
+        at_every = torch.as_tensor(-scale * beta, dtype=z.dtype, device=z.device)
         torch.add(at_every, out, alpha=scale, out=out)
     else:
         out.mul_(scale * c)

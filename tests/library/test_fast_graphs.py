@@ -115,7 +115,6 @@ def test_script_is_the_one_of_torch(size: int, weighted: bool) -> None:
 
 
 @deprecated
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # seen by the next test
 @weighted
 @sizes
 def test_trace_of_an_example_with_a_gradient(size: int, weighted: bool) -> None:

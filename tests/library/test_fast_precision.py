@@ -98,7 +98,7 @@ SCALES = (1, 10, 100, 1e3)
 CLASSES = {1: 20, 2: 50, 10: 50, 31: 50, 32: 50, 100: 50, 1000: 20, 10**5: 2, 10**6: 1}
 CASES = [
     *((num_classes, (rows,), False) for num_classes, rows in CLASSES.items()),
-    *((num_classes, (2, 5), False) for num_classes in CLASSES if num_classes <= 1000),
+    *((num_classes, (2, 5), False) for num_classes in (1, 2, 32, 1000)),
     *((num_classes, (20,), True) for num_classes in (2, 31, 1000)),
 ]
 

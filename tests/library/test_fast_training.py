@@ -456,7 +456,7 @@ def test_every_layout_is_cut_into_chunks(
         loss = cross_entropy(z, target, weight, label_smoothing=0.1)
         grads[:] = torch.autograd.grad(loss * 3, z)
 
-    # Two classes have a few numbers per row, and a row is half as long as those.
+    # A few numbers are computed per row, and a row of two classes is hardly longer.
     chunks = 8 if logits.shape[1] == 2 else 4
     assert peak_of(step) < 1.06 * logits.nbytes + chunks * 4 * chunk
     assert grads[0].stride() == logits.stride()
@@ -516,7 +516,7 @@ def sharded(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
 
 
 def sharded_by_parameter(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
-    # Not before torch 2.7: up to then its streams are those of a GPU.
+    # In torch 2.6 it asks the CPU for a stream of a GPU.
     if not hasattr(fsdp, "fully_shard") or torch.__version__ < "2.7":
         pytest.skip("fully_shard of this torch does not run on a CPU")
     return fsdp.fully_shard(model, mesh=mesh)
