@@ -117,14 +117,16 @@ def cross_entropy(
       overflows float16.
     - A negative ``label_smoothing`` is refused, and so is nan. PyTorch takes both for no
       smoothing.
-    - ``label_smoothing`` and ``ignore_index`` are numbers. PyTorch takes a tensor of one
-      number too, and a bool for the first of the two.
+    - ``label_smoothing`` is any real number, such as a fraction, and ``ignore_index`` any
+      integer: no tensor, and no array or bool of NumPy. PyTorch takes those, and no
+      fraction.
     - For logits of shape (K,) a target of one dimension is refused. PyTorch takes it,
       where there is no smoothing.
     - There must be at least one class, even if there are no rows.
     - A target of torch.uint8 is compared with ``ignore_index`` as the number that it is,
       where PyTorch compares eight bits of the two.
-    - ``weight`` may have any floating-point dtype.
+    - ``weight`` may have any floating-point dtype, and no other; its shape is (K,).
+      Probabilities are mixed in the dtype of the logits.
     - Errors say what was given, and may be of another type.
 
     **Where one pass is taken.** On the CPU, from some thirty thousand logits on; without
@@ -178,7 +180,8 @@ def cross_entropy(
         and weight is None
         and size_average is None
         and reduce is None
-        and not is_watched()
+        and not torch.compiler.is_compiling()
+        and torch._C._get_tracing_state() is None
         and target.dtype is torch.int64
         and input.dtype in FLOATS
         and 0 < input.numel() < SMALL
@@ -484,7 +487,7 @@ def _compute(
         # but of weights that add up to zero.
         mean = 1 / count if count else 0.0 if weight is None else math.nan
     stored, missing = mean, 1.0
-    if input.dtype == torch.float16:
+    if input.dtype == torch.float16 and not math.isnan(mean):
         stored = 2**7 / _bound(targets, weight)
         missing = mean / stored
     grad = grads = None
@@ -558,8 +561,7 @@ def _of_classes(
         # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
         return loss.sub_(_class_sum(log_p, weight), alpha=beta) if smoothing else loss
     c = alpha + beta_sum
-    # On a few numbers in a row the softmax of PyTorch is slow.
-    many = z.dim() == 2 and z.shape[1] >= FEW
+    many = _many(z)
     precise = False
     if many:
         z_y = z.gather(1, y)
@@ -567,10 +569,10 @@ def _of_classes(
         p_y = torch.softmax(z, 1, out=out).gather(1, y)
         loss, precise = _read_off(p_y, z_y, sums, beta, beta_sum, c)
     if not precise:
-        if many:  # p has been written over z, or z is the caller's
-            z = x.to(out.dtype, copy=True)
-        top = z.amax(1, keepdim=True)
-        below = z.sub_(top) if many else torch.sub(z, top, out=out)
+        room = None if many else out
+        if many and z is out:  # p has been written over it
+            z = room = x.to(out.dtype)
+        below = torch.sub(z, z.amax(1, keepdim=True), out=room)
         at_y = below.gather(1, y)
         below_sum = _class_sum(below, weight) if beta else None
         if many:
@@ -629,14 +631,21 @@ def _of_probabilities(
 ) -> Tensor:
     """Return the loss of each row, and write its gradient times ``scale``."""
     z = x if x.dtype == out.dtype else out.copy_(x)
-    q = mixed.copy_(q).mul_(1 - smoothing).add_(smoothing / z.shape[1])
+    q = q if q.dtype == z.dtype else mixed.copy_(q)
+    at_every = torch.as_tensor(smoothing / z.shape[1], dtype=z.dtype, device=z.device)
+    q = torch.add(at_every, q, alpha=1 - smoothing, out=mixed)
     if weight is not None:
         q *= _along_classes(weight, z)
-    log_p = torch.log_softmax(z, 1, out=out)
-    loss = torch.mul(q, log_p, out=product).sum(1, keepdim=True).neg_()
+    log_p = torch.log_softmax(z, 1, out=product)
     if scale is not None:
-        out.exp_().mul_(scale * q.sum(1, keepdim=True)).sub_(q, alpha=scale)
-    return loss
+        p = torch.softmax(z, 1, out=out) if _many(z) else torch.exp(log_p, out=out)
+        p.mul_(scale * q.sum(1, keepdim=True)).sub_(q, alpha=scale)
+    return log_p.mul_(q).sum(1, keepdim=True).neg_()
+
+
+def _many(z: Tensor) -> bool:
+    """Say whether PyTorch's softmax takes less time than its parts: on long rows."""
+    return z.dim() == 2 and z.shape[1] >= FEW
 
 
 def _order(input: Tensor) -> tuple[int, ...]:
@@ -649,6 +658,8 @@ def _order(input: Tensor) -> tuple[int, ...]:
 
 def _fold(input: Tensor, order: tuple[int, ...]) -> Tensor:
     """Make rows of shape (N, K), or planes of shape (N, K, L): what lies in memory so."""
+    if order == (0, 1):
+        return input
     laid = input.permute(order)
     if order[-1] == 1:
         return laid.reshape(-1, input.shape[1])

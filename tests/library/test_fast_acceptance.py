@@ -197,7 +197,7 @@ class Difference(NamedTuple):
             return False
 
 
-NUMBERS = "``label_smoothing`` and ``ignore_index`` are numbers."
+NUMBERS = "``label_smoothing`` is any real number, such as a fraction,"
 NEGATIVE = "A negative ``label_smoothing`` is refused, and so is nan."
 ONE_TARGET = "For logits of shape (K,) a target of one dimension is refused."
 TARGETS = "Class indices of dtype torch.int64 or torch.uint8, shape (), (N,) or"
@@ -225,7 +225,7 @@ DIFFERENCES = {
         {"label_smoothing": torch.tensor(0.1)},
     ),
     "smoothing in a bool": Difference(
-        *("refused", "label_smoothing", "a bool for the first of the two."),
+        *("refused", "label_smoothing", "no array or bool of NumPy."),
         lambda call: isinstance(call["label_smoothing"], np.bool_),
         {"label_smoothing": np.True_},
     ),
@@ -278,7 +278,7 @@ DIFFERENCES = {
         {"target": torch.zeros(2).byte(), "ignore_index": -256},
     ),
     "weight in another dtype": Difference(
-        *("accepted", "", "``weight`` may have any floating-point dtype."),
+        *("accepted", "", "``weight`` may have any floating-point dtype, and no other"),
         lambda call: call["weight"].dtype != call["input"].dtype,
         {"weight": torch.ones(3).double()},
     ),

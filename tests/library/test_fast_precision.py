@@ -84,6 +84,25 @@ def test_every_dtype_is_float64_of_the_same_numbers(
     assert_close(grad.double(), expected_grad, **tolerance)
 
 
+@reductions
+@pytest.mark.parametrize("weight", [None, 1.0, 0.0])
+@every_dtype
+@pytest.mark.usefixtures("long_way")
+def test_nothing_to_average_is_as_in_torch_in_every_dtype(
+    dtype: torch.dtype, weight: float | None, reduction: str
+) -> None:
+    logits, target, options = random_call((3, 2), 7, reduction=reduction)
+    if weight is not None:
+        options["weight"] = torch.full((7,), weight, dtype=dtype)
+    if weight != 0:  # else only the last is ignored
+        target.fill_(-100)
+    call = Call(logits.to(dtype), target, options)
+    for ours, torchs in zip(
+        loss_and_grad(cross_entropy, call), torch_loss_and_grad(call), strict=True
+    ):
+        assert_close(ours.double(), torchs, rtol=0, atol=0, equal_nan=True)
+
+
 # --- next to PyTorch's own
 
 

@@ -1,5 +1,6 @@
 """What the sessions of nox demand, and what they hand on."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -41,6 +42,8 @@ def test_the_browser_session_asks_for_a_site(tmp_path: Path) -> None:
         ("tests/library/test_losses.py -k docs", True),
         ("-x tests/library", True),
         ("tests/library/test_losses.py::test_it", True),
+        ("--torch=2.6.0 -x tests/library", True),
+        ("--torch=newest", False),
     ],
 )
 def test_a_word_after_an_option_is_no_path(
@@ -51,4 +54,16 @@ def test_a_word_after_an_option_is_no_path(
     session = Mock(posargs=given.split())
     import_module("noxfile").run_tests(session, "tests/figures")
     options = () if on_one_core else ("-n", "auto", "tests/figures")
-    session.run.assert_called_once_with("pytest", "--mpl", *options, *session.posargs)
+    handed_on = [word for word in session.posargs if not word.startswith("--torch")]
+    session.run.assert_called_once_with("pytest", "--mpl", *options, *handed_on)
+
+
+def test_another_torch_takes_the_place_of_the_pinned_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(ROOT)
+    session = Mock(posargs=["--torch=2.6.0"], create_tmp=lambda: tmp_path)
+    options = import_module("noxfile").pinned(session)
+    pins = Path(options[1]).read_text(encoding="utf-8")
+    assert re.findall(r"(?m)^(?:torch|sympy)==.*", pins) == ["torch==2.6.0"]

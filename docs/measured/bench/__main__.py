@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -261,4 +262,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # A new process finds what it is to call under this name, and not under __main__.
+    import_module("measured.bench.__main__").main()
