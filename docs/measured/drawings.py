@@ -88,9 +88,9 @@ def growth(cases: Sequence[Case], dim: int) -> Figure:
 def dots(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """Draw the share of PyTorch's time in each situation, for one pass and for both."""
     each = 0.42  # inches: the name of a situation, and its dots below
-    height = each * len(shares) + 0.75
+    height = each * len(shares) + 0.9
     figure, ax = plt.subplots(figsize=(WIDTH, height))
-    figure.subplots_adjust(0.03, 0.45 / height, 0.97, 1 - 0.3 / height)
+    figure.subplots_adjust(0.03, 0.6 / height, 0.97, 1 - 0.3 / height)
     ax.axvline(1, color=LINE, lw=1)
     marks = {"forward": ("forward alone", PAPER), "both": ("with backward", INK)}
     said = []
@@ -101,7 +101,7 @@ def dots(shares: Mapping[str, Mapping[str, float]]) -> Figure:
             name,
             color=MUTED,
             va="center",
-            fontsize=9,
+            fontsize=10,
             transform=ax.get_yaxis_transform(),
         )
         ax.plot([*row.values()], [y + 0.12] * len(row), color=LINE, lw=1, zorder=1)
@@ -119,7 +119,7 @@ def dots(shares: Mapping[str, Mapping[str, float]]) -> Figure:
                     INK,
                     ha=ha,
                     va="center",
-                    fontsize=9,
+                    fontsize=10,
                 )
         said.append(f"{name}: {', '.join(f'{p} {s:.2f}' for p, s in row.items())}")
     ax.set(xscale="log", ylim=(len(shares) - 0.4, -0.6))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from matplotlib.figure import Figure
-from measured.drawings import growth, memory, times
+from measured.drawings import dots, growth, memory, times
 
 SECONDS = (("floor", 1e-9), ("ours", 1.5e-9), ("compiled", 3e-9), ("torch", 6e-9))
 SIZES = [
@@ -13,7 +13,13 @@ SIZES = [
 ]
 TIMED = {"shape": (2, 10), "seconds": {"floor": [2, 1, 3], "ours": [3, 2, 4]}}
 ONE_ROW = {"shape": (1, 10), "seconds": {"floor": [5, 4, 6]}}
+SHARES = {
+    "10, float32": {"forward": 1.1, "both": 1.03},
+    "1024 × 1000, float32": {"forward": 1.04, "both": 0.5},
+    "4 × 21 × 512 × 512, float32, channels last": {"forward": 0.2, "both": 0.3},
+}
 CASES = {
+    "dots": lambda: dots(SHARES),
     "times": lambda: times(SIZES[:2], ["compiled", "ours", "torch"]),
     "times_of_torch": lambda: times(SIZES[:1], ["ours"], "torch"),
     "growth": lambda: growth(SIZES, dim=1),
@@ -50,6 +56,10 @@ def test_picture(draw: Callable[[], Figure]) -> Figure:
             "against K, from 10 to 20, with N = 2.",
         ),
         (lambda: memory({"ours": 1, "torch": 3}), "F.cross_entropy 3.00."),
+        (
+            lambda: dots(SHARES),
+            "of PyTorch's time. 10, float32: forward 1.10, both 1.03; 1024 × 1000, float",
+        ),
     ],
 )
 def test_a_figure_says_what_is_to_be_seen(draw: Callable[[], Figure], seen: str) -> None:
