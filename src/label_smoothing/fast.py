@@ -362,6 +362,10 @@ class _OnePass(torch.autograd.Function):
         target, weight, *options = call
         loss, grad, ctx.stored, ctx.unit = _compute(input, *call, with_grad=True)
         assert grad is not None
+        # What a hook of saved tensors returns may be its own.
+        hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+        ctx.shared = hooks is not None and hooks(True) is not None
+        ctx.place = grad.data_ptr()
         ctx.options = options
         ctx.set_materialize_grads(False)
         # Only an output can be saved and still be known as a function of the input, and
@@ -380,12 +384,17 @@ class _OnePass(torch.autograd.Function):
             row = target, weight, ignore_index, smoothing
             result = _derivative(grad, outer_of_grad, ctx.stored, *row)
         if outer is not None:
-            scaled = _scale(grad, outer, ctx.unit)
+            # What is kept for another backward pass must stay as it is.
+            if torch.is_grad_enabled() or (
+                can_be_read(grad) and grad.data_ptr() != ctx.place
+            ):
+                ctx.shared = True
+            scaled = _scale(grad, outer, ctx.unit, may_overwrite=not ctx.shared)
             result = scaled if result is None else result + scaled
         return result, None, None, None, None, None
 
 
-def _scale(grad: Tensor, outer: Tensor, unit: float) -> Tensor:
+def _scale(grad: Tensor, outer: Tensor, unit: float, *, may_overwrite: bool) -> Tensor:
     """Return the gradient times a number, or a number a row; in place, if that may be."""
     dtype = wide(grad)
     scale = outer.to(dtype)
@@ -395,14 +404,14 @@ def _scale(grad: Tensor, outer: Tensor, unit: float) -> Tensor:
         torch.is_grad_enabled()
         or not can_be_read(outer)
         or torch._C._functorch.is_legacy_batchedtensor(outer)  # is_grads_batched
+        or forward_ad.unpack_dual(outer).tangent is not None  # type: ignore[no-untyped-call]
     ):
         scale = scale.unsqueeze(1) if scale.dim() else scale
         return (grad.to(dtype) * scale).to(grad.dtype)
     grad, order = grad.detach(), _order(grad)
     result = grad
-    # What is kept for another backward pass must stay as it is.
     kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
-    if kept() or not grad.permute(order).is_contiguous():
+    if not may_overwrite or kept() or not grad.permute(order).is_contiguous():
         result = torch.empty_permuted(
             grad.shape, order, dtype=grad.dtype, device=grad.device
         )
@@ -487,9 +496,11 @@ def _compute(
         # but of weights that add up to zero.
         mean = 1 / count if count else 0.0 if weight is None else math.nan
     stored, missing = mean, 1.0
-    if input.dtype == torch.float16 and not math.isnan(mean):
-        stored = 2**7 / _bound(targets, weight)
-        missing = mean / stored
+    if input.dtype == torch.float16 and with_grad:
+        bound = _bound(targets, weight, smoothing, input.shape[1])
+        if 0 < bound < math.inf and not math.isnan(mean):
+            stored = 2**7 / bound
+            missing = mean / stored
     grad = grads = None
     if with_grad:
         grad = torch.empty_permuted(
@@ -560,14 +571,16 @@ def _of_classes(
         loss = log_p.gather(1, y).mul_(-alpha)
         # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
         return loss.sub_(_class_sum(log_p, weight), alpha=beta) if smoothing else loss
-    c = alpha + beta_sum
+    # A class of no weight in the loss may have an infinite one: 0 * inf is nan.
+    c = alpha + beta_sum if beta else alpha
     many = _many(z)
     precise = False
     if many:
         z_y = z.gather(1, y)
         sums = _class_sum(z, weight, None if z is out else out) if beta else None
         p_y = torch.softmax(z, 1, out=out).gather(1, y)
-        loss, precise = _read_off(p_y, z_y, sums, beta, beta_sum, c)
+        if weight is None or weight.amin().item() >= 0:  # else the sum may hide digits
+            loss, precise = _read_off(p_y, z_y, sums, beta, beta_sum, c)
     if not precise:
         room = None if many else out
         if many and z is out:  # p has been written over it
@@ -590,7 +603,8 @@ def _of_classes(
         torch.add(at_every, out, alpha=scale, out=out)
     else:
         out.mul_(scale * c)
-        out.sub_(_along_classes(weight, out), alpha=scale * beta)
+        if beta:
+            out.sub_(_along_classes(weight, out), alpha=scale * beta)
     out.scatter_add_(1, y, at_true.expand(y.shape))
     return loss
 
@@ -715,16 +729,26 @@ def _count(
     return count, some_ignored
 
 
-def _bound(targets: Tensor, weight: Tensor | None) -> float:
+def _bound(
+    targets: Tensor, weight: Tensor | None, smoothing: float, num_classes: int
+) -> float:
     """Return how large a gradient can be, before it is scaled."""
-    largest = 1.0 if weight is None else float(weight.abs().max())
-    bound = max(1.0, largest)
-    if targets.is_floating_point():
-        parts = (
-            targets[at].float().abs_().sum(1) for at in _chunks(targets.shape, CHUNK)
-        )
-        bound *= max(1.0, *(float(part.max()) for part in parts))
-    return bound
+    of_classes = not targets.is_floating_point()
+    if of_classes and weight is None:
+        return 1.0
+    largest = 0.0
+    for at in _chunks(targets.shape, CHUNK):
+        t = targets[at]
+        if of_classes and weight is not None:
+            rows = weight[t.clamp(0, num_classes - 1)].abs_()
+        else:
+            rows = t.float().abs_()
+            rows = _class_sum(rows, None if weight is None else weight.abs())
+        largest = max(largest, float(rows.max()))
+    if not smoothing:
+        return largest
+    every = 1.0 if weight is None else float(weight.abs().sum()) / num_classes
+    return (1 - smoothing) * largest + smoothing * every
 
 
 def _result_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
