@@ -1,5 +1,6 @@
 """Calls of the loss in one pass, and what PyTorch answers to the same."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -88,3 +89,31 @@ def random_outer(shape: tuple[int, ...], seed: int = 2) -> Tensor:
     """A number per loss, exact in every dtype, as the gradient from outside."""
     rng = torch.Generator().manual_seed(seed)
     return torch.randint(-8, 9, shape, generator=rng) / 4
+
+
+def held_over(run: Callable[[], object]) -> list[int]:
+    """The bytes that are held after each change, over those held before the run.
+
+    What it returns lives as long as changes are counted.
+    """
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(
+        activities=activities, profile_memory=True, acc_events=True
+    ) as profiler:
+        kept = run()
+    del kept
+    assert profiler.profiler is not None
+    events = profiler.profiler.kineto_results.events()
+    changes = [event for event in events if event.name() == "[memory]"]
+    changes.sort(key=lambda event: event.start_ns())
+    return list(itertools.accumulate((event.nbytes() for event in changes), initial=0))
+
+
+def peak_of(run: Callable[[], object]) -> int:
+    """The most bytes that are held at a time."""
+    return max(held_over(run))
+
+
+def held_after(run: Callable[[], object]) -> int:
+    """The bytes that are held once it has run, as long as its result is."""
+    return held_over(run)[-1]

@@ -16,6 +16,7 @@ from .fast_calls import (
     GRAD_TOLERANCE,
     dtypes,
     loss_and_grad,
+    peak_of,
     random_probs,
     reductions,
     smoothings,
@@ -27,24 +28,6 @@ pytestmark = pytest.mark.usefixtures("long_way")
 
 
 # --- memory
-
-
-def peak_of(run: Callable[[], object]) -> int:
-    """The most bytes that are held at a time, over those held before."""
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(
-        activities=activities, profile_memory=True, acc_events=True
-    ) as profiler:
-        kept = run()
-    del kept
-    assert profiler.profiler is not None
-    events = profiler.profiler.kineto_results.events()
-    changes = [event for event in events if event.name() == "[memory]"]
-    held = peak = 0
-    for event in sorted(changes, key=lambda event: event.start_ns()):
-        held += event.nbytes()
-        peak = max(peak, held)
-    return peak
 
 
 def test_peak_is_seen() -> None:

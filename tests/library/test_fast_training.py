@@ -27,13 +27,14 @@ from .fast_calls import (
     GRAD_TOLERANCE,
     LOSS_TOLERANCE,
     dtypes,
+    held_after,
+    peak_of,
     random_outer,
     random_probs,
     reductions,
     torch_loss_and_grad,
 )
 from .inputs import Call, random_call
-from .test_fast_memory import peak_of
 
 HALFS = (torch.bfloat16, torch.float16)
 every_dtype = pytest.mark.parametrize("dtype", [*LOSS_TOLERANCE, torch.float64])
@@ -186,19 +187,6 @@ def test_logits_are_freed_while_the_loss_lives(dtype: torch.dtype) -> None:
     call = Call(leaf.detach() * 2, target, options)
     expected = 2 * torch_loss_and_grad(call)[1]
     assert_close(leaf.grad.double(), expected, **GRAD_TOLERANCE[dtype])
-
-
-def held_after(run: Callable[[], object]) -> int:
-    """The bytes that are held once it has run, as long as its result is."""
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(
-        activities=activities, profile_memory=True, acc_events=True
-    ) as profiler:
-        result = run()
-    assert result is not None
-    assert profiler.profiler is not None
-    events = profiler.profiler.kineto_results.events()
-    return sum(event.nbytes() for event in events if event.name() == "[memory]")
 
 
 def loss_of_parts(
