@@ -40,6 +40,7 @@ FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 HALFS = (torch.bfloat16, torch.float16)
 CHUNK = 2**20  # logits: with their gradient 8 MiB in float32, which a cache can hold
 SMALL = 2**15  # logits: of fewer, PyTorch's own loss takes less time
+FAR = 16  # logits: of sums of larger ones too many digits are lost
 FEW = 32  # classes: of fewer, the softmax of PyTorch takes more time than its parts
 
 
@@ -514,6 +515,7 @@ def _compute(
     needed = 0
     if target.is_floating_point():
         of_rows, needed = _of_probabilities, 2
+        size = CHUNK // 4 if direct else size  # there are five tables, not two
     needed += not direct
     largest = min(input.numel(), max(size, input.shape[1]))
     rooms = input.new_empty((needed, largest), dtype=dtype)
@@ -568,20 +570,14 @@ def _of_classes(
         alpha, beta_sum = alpha * weight[y], beta * weight.sum()
     if scale is None:
         log_p = torch.log_softmax(z, 1, out=out)
-        loss = log_p.gather(1, y).mul_(-alpha)
+        nll = log_p.gather(1, y).mul_(-alpha)
         # 0 * inf is nan: without smoothing a logit of -inf must not reach the sum.
-        return loss.sub_(_class_sum(log_p, weight), alpha=beta) if smoothing else loss
+        return nll.sub_(_class_sum(log_p, weight), alpha=beta) if smoothing else nll
     # A class of no weight in the loss may have an infinite one: 0 * inf is nan.
     c = alpha + beta_sum if beta else alpha
     many = _many(z)
-    precise = False
-    if many:
-        z_y = z.gather(1, y)
-        sums = _class_sum(z, weight, None if z is out else out) if beta else None
-        p_y = torch.softmax(z, 1, out=out).gather(1, y)
-        if weight is None or weight.amin().item() >= 0:  # else the sum may hide digits
-            loss, precise = _read_off(p_y, z_y, sums, beta, beta_sum, c)
-    if not precise:
+    loss = _read_off(z, y, weight, beta, beta_sum, c, out) if many else None
+    if loss is None:
         room = None if many else out
         if many and z is out:  # p has been written over it
             z = room = x.to(out.dtype)
@@ -610,27 +606,37 @@ def _of_classes(
 
 
 def _read_off(
-    p_y: Tensor,
-    z_y: Tensor,
-    sums: Tensor | None,
+    z: Tensor,
+    y: Tensor,
+    weight: Tensor | None,
     beta: float,
     beta_sum: float | Tensor,
     c: float | Tensor,
-) -> tuple[Tensor, bool]:
-    """Return the loss of each row, given p and z of the true class; and if it is precise.
+    out: Tensor,
+) -> Tensor | None:
+    """Write p, and return the loss of each row, read off p of the true class.
 
-    Digits are lost where p underflows, and where the logits are far from zero. A row of
-    nan is not precise: nan is not less than anything.
+    Or nothing, where digits would be lost: where p underflows, and where the two terms
+    are large and nearly the same. A row of nan too: nan is not less than anything.
     """
-    limits = torch.finfo(p_y.dtype)
-    precise = p_y.amin().item() > limits.tiny / limits.eps
+    limits = torch.finfo(z.dtype)
+    precise = weight is None or weight.amin().item() >= 0  # else a sum may hide digits
+    room = None if z is out else out
+    sums = None
+    if beta:
+        values, z_y = z, z.gather(1, y)
+        if z_y.abs().amax().item() > FAR:
+            values, z_y = torch.sub(z, z_y, out=room), torch.zeros_like(z_y)
+        sums = _class_sum(values, weight, room)
+    p_y = torch.softmax(z, 1, out=out).gather(1, y)
+    precise = precise and p_y.amin().item() > limits.tiny / limits.eps
     loss = nll = p_y.log_().mul_(-c)
     if sums is not None:
         # log sum_k exp z_k is z_y - log p_y.
         loss = torch.add(z_y.mul_(beta_sum), sums, alpha=-beta).add_(nll)
         lost = torch.add(nll, sums.abs_(), alpha=beta).sub_(loss, alpha=4)
         precise = precise and lost.amax().item() <= 0
-    return loss, precise
+    return loss if precise else None
 
 
 def _of_probabilities(
@@ -653,7 +659,7 @@ def _of_probabilities(
     log_p = torch.log_softmax(z, 1, out=product)
     if scale is not None:
         p = torch.softmax(z, 1, out=out) if _many(z) else torch.exp(log_p, out=out)
-        p.mul_(scale * q.sum(1, keepdim=True)).sub_(q, alpha=scale)
+        torch.addcmul(q, p, q.sum(1, keepdim=True), value=-1, out=out).mul_(-scale)
     return log_p.mul_(q).sum(1, keepdim=True).neg_()
 
 
