@@ -412,11 +412,12 @@ def check_classes(
 def can_be_read(tensor: Tensor) -> bool:
     """Say whether the values of a tensor can be read, at no cost."""
     # To read a value makes a GPU wait, and breaks a compiled graph in two. A subclass,
-    # such as FakeTensor, may have none.
+    # such as FakeTensor, may have none, and a sparse tensor not all.
     return (
         not is_watched()
         and type(tensor) in (Tensor, nn.Parameter)
         and tensor.device.type == "cpu"
+        and tensor.layout is torch.strided
     )
 
 
