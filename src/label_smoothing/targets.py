@@ -162,7 +162,7 @@ def smooth(
     smoothing = float(smoothing)
     delta = dirac_delta(target, num_classes)
     if prior is None:
-        prior = uniform(num_classes).to(delta.device)
+        prior = torch.full((num_classes,), 1 / num_classes, device=delta.device)
     else:
         _check_prior(prior, num_classes)
     u = prior.reshape(-1, *[1] * (target.dim() - 1))

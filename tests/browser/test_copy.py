@@ -52,9 +52,16 @@ def run_command(block: Block, folder: Path) -> None:
     command = re.match(r"\$ ((?:.*\\\n)*.*)", block["text"])[1]
     assert block["copied"] == command
     printed = ""  # it installs something, or builds the site: not for a test to do
-    if command.startswith("python -m label_smoothing"):
-        this = command.replace("python", sys.executable, 1)
-        printed = subprocess.check_output(this, shell=True, cwd=folder, text=True)
+    if command.startswith(("python -m label_smoothing", "label-smoothing ")):
+        ran = subprocess.run(
+            command.replace("python", sys.executable, 1),
+            shell=True,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        printed = ran.stdout
     assert f"$ {command}\n{printed}" == f"{block['text']}\n"
 
 
@@ -74,6 +81,8 @@ def test_what_is_copied_runs(page: Page, tmp_path: Path, path: str) -> None:
         if language == "console":
             run_command(program[0], tmp_path)
             continue
+        if name := re.match(r"# (\w+\.py)\n", parts[0]):  # for the commands below it
+            (tmp_path / name[1]).write_text(f"{parts[0]}\n", encoding="utf-8")
         assert parts == [block["code"] for block in program]
         shown = [block["shown"].strip("\n") for block in program]
         if program[0]["recorded"]:

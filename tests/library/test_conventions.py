@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -287,3 +288,14 @@ def test_names_are_checked() -> None:
     for function in (loss_floor, optimal_logit_gap):
         with pytest.raises(ValueError, match=exactly(f"convention {known}")):
             function(5, 0.1, "torch")
+
+
+def test_numbers_of_numpy_become_floats() -> None:
+    for value in (np.float16(0.25), np.float32(0.25), Fraction(1, 4)):
+        for result in (
+            loss_floor(5, value),
+            optimal_logit_gap(5, value),
+            convert_smoothing(value, 5, "uniform", "others"),
+        ):
+            assert type(result) is float
+        assert loss_floor(5, value) == loss_floor(5, 0.25)

@@ -13,10 +13,12 @@ from label_smoothing import audit, loss_floor
 
 from .audited import LastDimension, loss
 
+NO_TARGET = "no fixed target on logits: it depends on them, or there is no softmax"
+
 
 def test_smoothing_that_is_taken_for_none_or_accepted() -> None:
     def odd(z: Tensor, y: Tensor, epsilon: float, most: float) -> Tensor:
-        if epsilon > most:
+        if not epsilon <= most:
             raise ValueError
         return loss(z, y, max(epsilon, 0), careful=False)
 
@@ -59,7 +61,9 @@ def test_sign_that_is_wrong() -> None:
     assert report.suspicious == (words,)
     assert (report.floor, report.offset) == (None, None)
     assert report.ignored == ()
-    assert report.reduction == "a row counts -0.1667 to -0.1667"
+    assert report.reduction == "mean"
+    assert report.row == pytest.approx(-1 / 6)
+    assert report.target_sum is None
     report = audit(lambda z, y: -F.cross_entropy(z, y, label_smoothing=0.1), 5)
     assert report.suspicious == (
         words,
@@ -124,8 +128,9 @@ def test_one_other_class_is_as_much_as_the_true_one() -> None:
         return -(log_p.gather(1, y[:, None]) + log_p[:, :1]).mean()
 
     report = audit(mixed, 3)
-    assert (
-        report.suspicious[0] == "rows of class 1, 2 train as much towards another class"
+    assert report.suspicious[:2] == (
+        "the target sums to 2, not to one",
+        "rows of class 1, 2 train as much towards another class",
     )
 
 
@@ -148,11 +153,13 @@ def test_target_that_is_uniform_leads_nowhere() -> None:
     assert report.needed == pytest.approx({"others": 0.9})
 
 
-def test_loss_that_wants_log_probabilities_after_all() -> None:
+def test_penalty_that_log_probabilities_would_hide() -> None:
     def with_penalty(z: Tensor, y: Tensor) -> Tensor:
         return loss(z, y) + z.logsumexp(1).square().mean()
 
-    assert audit(with_penalty, 5).takes == "log-probabilities, class indices"
+    report = audit(with_penalty, 5)
+    assert report.takes == "logits, class indices"
+    assert report.suspicious == (f"{NO_TARGET}; on log-probabilities it has one",)
 
 
 @pytest.mark.parametrize(
@@ -227,8 +234,8 @@ def test_shapes() -> None:
     shapes = [words.partition(" give ")[0] for words in audit(wrong, 5).suspicious]
     assert shapes == [
         "logits (2, 5, 3) with target (2, 3)",
-        "logits (2, 5, 3, 4) with target (2, 3, 4)",
         "logits (2, 5, 5) with target (2, 5)",
+        "logits (2, 5, 3, 4) with target (2, 3, 4)",
         "logits (2, 5, 5, 5) with target (2, 5, 5)",
     ]
     assert len(audit(wrong, 16).suspicious) == 4
@@ -280,21 +287,21 @@ def test_half_precision(num_classes: int, rows: int) -> None:
     def overflows(z: Tensor, y: Tensor) -> Tensor:
         log_p = z.log_softmax(1)
         own = log_p.gather(1, y[:, None]).float().mean().to(z.dtype)
-        return -(own + 0.1 * log_p.sum() / log_p.numel())
+        return -(0.9 * own + 0.1 * log_p.sum() / log_p.numel())
 
     (words,) = audit(overflows, num_classes).suspicious
-    least = 1.1 * math.log(num_classes)
+    least = math.log(num_classes)
     assert words == (f"{rows} rows of zeros in float16 give inf, in float32 {least:.4g}")
 
 
 def test_half_precision_of_log_probabilities() -> None:
     def overflows(log_p: Tensor, y: Tensor) -> Tensor:
         own = log_p.gather(1, y[:, None]).float().mean().to(log_p.dtype)
-        return -(own + 0.1 * log_p.sum() / log_p.numel())
+        return -(0.9 * own + 0.1 * log_p.sum() / log_p.numel())
 
     report = audit(overflows, 5)
     assert report.takes == "log-probabilities, class indices"
-    words = "26215 rows of zeros in float16 give inf, in float32 1.77"
+    words = "26215 rows of zeros in float16 give inf, in float32 1.609"
     assert report.suspicious == (words,)
 
 
@@ -308,6 +315,19 @@ def test_half_precision_that_is_refused_or_overflows_everywhere() -> None:
 
     assert audit(refuses, 5).suspicious == ()
     assert audit(always, 5).suspicious == ()
+
+
+def test_logarithm_of_a_softmax_that_underflows() -> None:
+    report = audit(lambda z, y: F.nll_loss(z.softmax(1).log(), y), 5)
+    words = "a logit of -200 of the true class gives inf in float32"
+    assert words in report.suspicious
+
+
+def test_divisor_that_is_none_of_the_known() -> None:
+    report = audit(lambda z, y: F.cross_entropy(z, y, reduction="sum") / 32, 5)
+    assert (report.reduction, report.target_sum) == ("sum", None)
+    words = "a row counts 0.03125, which is not what its reduction promises: sum"
+    assert words in report.suspicious
 
 
 def test_loss_that_trains_nothing() -> None:

@@ -529,3 +529,11 @@ def test_tail_that_depends_on_the_logits(num_classes: int, dtype: torch.dtype) -
 def test_very_many_classes(dtype: torch.dtype) -> None:
     found = recover_target(LabelSmoothing(0.1), 50000, torch.tensor([2, 1]), dtype=dtype)
     assert found.fixed.all()
+
+
+def test_default_device_does_not_matter() -> None:
+    expected = recover_target(F.cross_entropy, 3, torch.tensor([1, 0])).target
+    target = torch.tensor([1, 0])
+    with torch.device("meta"):
+        found = recover_target(F.cross_entropy, 3, target).target
+    torch.testing.assert_close(found, expected)

@@ -19,67 +19,89 @@ from .inputs import exactly
 TORCH = """\
 takes       logits, class indices
 convention  uniform, with label_smoothing=0.1
-target      0.91 true class, 0.01 each other
+target      0.91 true class, 0.01 each other, sum 1
 in torch    label_smoothing=0.1
 reduction   sum
 floor       0.5003 nats, H(q') as in a cross entropy
 ignored     rows of class -100
 suspicious  label_smoothing=-0.1 is taken for no smoothing
-suspicious  13108 rows of zeros in float16 give inf, in float32 3.018e+04"""
+suspicious  label_smoothing=nan is taken for no smoothing
+suspicious  13108 rows of zeros in float16 give inf, in float32 3.018e+04
+tried       twice, reordered, class -100, strong logits, float32,
+            label_smoothing=-0.1, 1.1 and nan, sequences, images, float16"""
 
 PADDING = """\
 takes       logits, class indices
 convention  others-without-padding, with smoothing=0.1
-target      0.9 true class, 0.0125 each other
+target      0.9 true class, 0.0125 each other, sum 1
 in torch    label_smoothing=0.1125, without the padding
 reduction   mean
 floor       0.0000 nats, H(q') - 0.5330 as in a KL divergence
 padding     class 0 gets no share
 ignored     rows of class 0
-suspicious  nothing found"""
+suspicious  nothing found
+not tried   class -100 (RuntimeError), sequences (AssertionError), images
+            (AssertionError)
+tried       twice, reordered, strong logits, float32, smoothing=-0.1, 1.1 and
+            nan, float16"""
 
 UNNAMED = """\
 takes       logits, class indices
 convention  one of uniform 0.1111, others 0.1, normalised 0.125
-target      0.9 true class, 0.01111 each other
+target      0.9 true class, 0.01111 each other, sum 1
 in torch    label_smoothing=0.1111
 reduction   mean
 floor       0.5448 nats, H(q') as in a cross entropy
-suspicious  nothing found"""
+suspicious  nothing found
+not tried   class -100 (RuntimeError), sequences (AssertionError), images
+            (AssertionError)
+tried       twice, reordered, strong logits, float32, float16"""
 
 LAST = """\
 takes       logits, class indices
 convention  uniform, with smoothing=0.1
-target      0.91 true class, 0.01 each other
+target      0.91 true class, 0.01 each other, sum 1
 in torch    label_smoothing=0.1
 reduction   mean
 floor       0.5003 nats, H(q') as in a cross entropy
 suspicious  smoothing=-0.1 is accepted
 suspicious  smoothing=1.1 is accepted
+suspicious  smoothing=nan is accepted
 suspicious  logits (2, 3, 10) with target (2, 3) give 2.9, flattened 2.241
-suspicious  logits (2, 10, 10) with target (2, 10) give 2.435, flattened 2.33
-suspicious  logits (2, 10, 10, 10) with target (2, 10, 10) give 2.631, flattened 2.676"""
+suspicious  logits (2, 10, 10) with target (2, 10) give 2.739, flattened 2.852
+suspicious  logits (2, 10, 10, 10) with target (2, 10, 10) give 2.889, flattened 2.794
+not tried   class -100 (RuntimeError)
+tried       twice, reordered, strong logits, float32, smoothing=-0.1, 1.1 and
+            nan, sequences, images, float16"""
 
 HARD = """\
 takes       log-probabilities, class indices
-target      1 true class, 0 each other
+target      1 true class, 0 each other, sum 1
 in torch    label_smoothing=0
 reduction   mean
 floor       0.0000 nats, H(q') as in a cross entropy
 ignored     rows of class -100
-suspicious  nothing found"""
+suspicious  nothing found
+tried       twice, reordered, class -100, strong logits, float32, sequences,
+            images, float16"""
 
 WEIGHTED = """\
 takes       logits, class indices
-reduction   a row counts 0.1113 to 0.7585
-floor       0.1710 nats, H(q') as in a cross entropy
+reduction   mean, in which a row counts 0.1113 to 0.7585
+floor       0.1868 nats, H(q') as in a cross entropy
 ignored     rows of class -100
 suspicious  rows of class 0, 1 train towards another class
-suspicious  the target differs between classes, as with weights or a prior"""
+suspicious  the target differs between classes, as with weights or a prior
+suspicious  label_smoothing=-0.3 is taken for no smoothing
+suspicious  label_smoothing=nan is taken for no smoothing
+not tried   float16 (RuntimeError)
+tried       twice, reordered, class -100, strong logits, float32,
+            label_smoothing=-0.3, 1.3 and nan, sequences, images"""
 
 FOCAL = """\
 takes       logits, class indices
-suspicious  no fixed target or scale: it depends on the logits, or there is no softmax"""
+suspicious  no fixed target on logits: it depends on them, or there is no softmax
+tried       twice, reordered, sequences, images, float16"""
 
 
 @pytest.mark.parametrize(
@@ -166,6 +188,7 @@ def test_half_precision_of_the_rows_that_count() -> None:
     )
     assert report.suspicious == (
         "label_smoothing=-0.1 is taken for no smoothing",
+        "label_smoothing=nan is taken for no smoothing",
         "26215 rows of zeros in float16 give inf, in float32 4.219e+04",
     )
 
@@ -181,3 +204,123 @@ def test_half_precision_of_a_loss_that_moves_away_from_its_target() -> None:
 def test_a_loss_that_ends_above_the_entropy() -> None:
     report = audit(lambda z, y: F.cross_entropy(z, y, label_smoothing=0.3) + 1, 5)
     assert "floor       1.8838 nats, H(q') + 1.0000\n" in str(report)
+
+
+# --- how a loss is called
+
+
+def test_what_is_passed_in_is_left_as_it_was() -> None:
+    class Counts(torch.nn.Module):
+        calls = 0
+
+        def forward(self, z: Tensor, y: Tensor) -> Tensor:
+            self.calls += 1
+            return F.cross_entropy(z, y)
+
+    counts = Counts()
+    assert audit(counts, 5).suspicious == ()
+    assert counts.calls == 0
+
+
+def test_what_cannot_be_copied_is_told() -> None:
+    class Kept:
+        def __call__(self, z: Tensor, y: Tensor) -> Tensor:
+            return F.cross_entropy(z, y)
+
+        def __deepcopy__(self, memo: dict[int, Any]) -> "Kept":
+            raise TypeError
+
+    report = audit(Kept(), 5)
+    words = "a copy of the loss: what it keeps may have changed (TypeError)"
+    assert report.not_tried == (words,)
+    assert report.suspicious == ()
+
+
+def test_random_numbers_of_the_caller_stay_its_own() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    audit(lambda z, y: F.cross_entropy(F.dropout(z), y), 5)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_default_device_is_not_that_of_the_loss(device: str) -> None:
+    expected = str(audit(LabelSmoothing, 5, smoothing=0.3))
+    with torch.device(device):
+        assert str(audit(LabelSmoothing, 5, smoothing=0.3)) == expected
+
+
+def test_number_of_rows() -> None:
+    seen = []
+
+    def splits(z: Tensor, y: Tensor) -> Tensor:
+        seen.append(len(z))
+        first, second, third = z.reshape(3, -1, z.shape[1])
+        return F.cross_entropy((first + second + third) / 3, y[: len(first)])
+
+    place = "goes by place: a row that moves in the batch is counted otherwise"
+    assert audit(splits, 5).suspicious == (place,)
+    assert {*seen} == {6}
+    seen.clear()
+    assert audit(splits, 10).suspicious == (place,)
+    assert {*seen} == {11, 12}
+    seen.clear()
+    assert audit(splits, 10, 9).suspicious == (place,)
+    assert {*seen} == {9}
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        ("12", TypeError, "rows must be an int, got str"),
+        (True, TypeError, "rows must be an int, got bool"),
+        (1, ValueError, "rows must be at least 2, got 1"),
+    ],
+)
+def test_rows_are_checked(rows: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=exactly(message)):
+        audit(F.cross_entropy, 5, rows)
+
+
+@pytest.mark.parametrize(
+    ("pick", "options"),
+    [
+        (lambda loss, z: (z, loss), "--returns 1"),
+        (lambda loss, z: {"z": z, "all": loss}, "--returns all"),
+    ],
+)
+def test_option_that_would_help_is_named(
+    pick: Callable[[Tensor, Tensor], Any], options: str
+) -> None:
+    words = f"; the command can audit it with {options}"
+
+    def flat(z: Tensor, y: Tensor, smoothing: float) -> Any:
+        assert z.dim() == 2
+        return pick(F.cross_entropy(z, y, label_smoothing=smoothing), z)
+
+    with pytest.raises(RuntimeError, match=words + "$"):
+        audit(flat, 5, smoothing=0.1)
+
+    class OfTokens:
+        def __init__(self, smoothing: float) -> None:
+            self.smoothing = smoothing
+
+        def __call__(self, z: Tensor, y: Tensor) -> Any:
+            _, _, num_classes = z.shape
+            return flat(z.reshape(-1, num_classes), y.reshape(-1), self.smoothing)
+
+    words = f"; the command can audit it with --layout NTV {options}$"
+    with pytest.raises(RuntimeError, match=words):
+        audit(OfTokens, 5, smoothing=0.1)
+
+
+def test_state_that_shows_after_many_calls() -> None:
+    calls = []
+
+    def tires(z: Tensor, y: Tensor) -> Tensor:
+        calls.append(0)
+        return F.cross_entropy(z, y, label_smoothing=0.1 if len(calls) > 15 else 0.0)
+
+    words = "changes from call to call, if it is called often"
+    assert audit(tires, 5).suspicious == (words,)

@@ -419,3 +419,10 @@ def test_rounding_of_a_prior_has_a_limit(
 def test_least_number_of_classes_is_named() -> None:
     with pytest.raises(ValueError, match="num_classes must be at least 2, got 1"):
         check_num_classes(1, least=2)
+
+
+def test_target_says_on_which_device_it_is_smoothed() -> None:
+    target = torch.tensor([1, 0])
+    expected = smooth(target, 3, 0.25)
+    with torch.device("meta"):
+        torch.testing.assert_close(smooth(target, 3, 0.25), expected)

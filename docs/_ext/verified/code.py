@@ -16,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,6 +39,9 @@ OPTION = re.compile(r"#\s*doctest:")
 IMPORT = re.compile(r"^(import|from) \w", re.MULTILINE)
 # Settings by which a page would show what did not run.
 EXECUTION = re.compile(r"^\W*execution_(?!count)\w+\W*:", re.MULTILINE)
+FILE = re.compile(r"# (\w+\.py)\n")
+PROGRAMS = {"python": (), "label-smoothing": ("-P", "-m", "label_smoothing")}
+Files = tuple[tuple[str, str], ...]  # the names of files, and what is in them
 FILE_NAME = re.compile(r"[\w./-]*\.(?:gif|jpe?g|png|svg|webp)")
 
 
@@ -124,11 +128,11 @@ def how_it_ran(node: nodes.Element, script: set[str]) -> str:
     return "script" if script and script.issuperset(text.splitlines()) else ""
 
 
-def check_block(node: nodes.Element) -> None:
+def check_block(node: nodes.Element, files: Files = ()) -> None:
     """Warn about code that nothing runs."""
     language, text = node.get("language"), node.astext()
     if language == "console":
-        check_commands(text, node)
+        check_commands(text, node, files)
         return
     disguised = language == "text" and (">>> " in text or IMPORT.search(text))
     if not node["kind"] and (language not in NOT_CODE or disguised):
@@ -136,11 +140,15 @@ def check_block(node: nodes.Element) -> None:
 
 
 @functools.cache
-def run_python(*arguments: str) -> tuple[str, str]:
-    """Return what Python prints, and what it complains of."""
-    ran = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False
-    )
+def run_python(arguments: tuple[str, ...], files: Files) -> tuple[str, str]:
+    """Return what Python prints, and what it complains of, in a folder of these files."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files:
+            Path(folder, name).write_text(text, encoding="utf-8")
+        command = [sys.executable, *arguments]
+        ran = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False
+        )
     return ran.stdout, ran.stderr
 
 
@@ -152,7 +160,7 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
         yield command, shown
 
 
-def check_commands(text: str, location: object) -> None:
+def check_commands(text: str, location: object, files: Files = ()) -> None:
     """Run the commands of a console block that show what they print."""
     for command, shown in commands(text):
         if not shown:
@@ -162,14 +170,15 @@ def check_commands(text: str, location: object) -> None:
         except ValueError as error:
             warn("%r: %s", command, error, location=location)
             continue
-        if program != "python":
+        if program not in PROGRAMS:
             words = "an output of %s, which the build does not run"
             warn(words, program, location=location)
             continue
-        stdout, stderr = run_python(*arguments)
-        if stdout.strip() != shown.strip():
+        stdout, stderr = run_python((*PROGRAMS[program], *arguments), files)
+        printed = stdout + stderr
+        if printed.strip() != shown.strip():
             words = "the page says %r, %s prints %r"
-            warn(words, shown, command, stdout + stderr, location=location)
+            warn(words, shown, command, printed, location=location)
     if text.strip() and not text.startswith("$ "):
         warn("an output without a command", location=location)
 
@@ -221,8 +230,12 @@ def check(path: Path, tree: nodes.document) -> None:
     """Warn about all code of a page that did not run, or not as it is shown."""
     if EXECUTION.search(path.read_text(encoding="utf-8")):
         warn("a page that sets how it is executed", location=f"{path}:1")
+    files: dict[str, str] = {}
     for node in blocks(tree):
-        check_block(node)
+        # A snippet that begins with the name of a file is that file, for the commands.
+        if node["kind"] == "testcode" and (name := FILE.match(node.astext())):
+            files[name[1]] = node.astext() + "\n"
+        check_block(node, tuple(files.items()))
     check_tests(tree)
     check_cells(tree)
     scripts = [node for node in blocks(tree) if node["kind"] == "script"]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: F401
 from torch import Tensor
 
-from label_smoothing.auditing.probes import Way
+from label_smoothing.auditing.ways import Way
 from measured.rosetta.losses import Library
 
 Call = Callable[..., Any]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from label_smoothing.auditing.probes import describe_target
+from label_smoothing.auditing.readings import describe_target
 from label_smoothing.auditing.recovery import Recovered
 from measured.rows import Row
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from label_smoothing import convert_smoothing, smooth
 from label_smoothing.auditing.conventions import PADDED
-from label_smoothing.auditing.probes import Way, describe_rows
+from label_smoothing.auditing.readings import describe_rows
+from label_smoothing.auditing.ways import Way
 from measured.rosetta.losses import SMOOTHING, TRUE, Library, convention_of
 from measured.rows import Row
 

@@ -70,6 +70,7 @@ def convert_smoothing(value: float, num_classes: int, source: str, to: str) -> f
     0.2
     """
     check_smoothing(value, "value")
+    value = float(value)
     _, (dividing, needed) = _divisors(num_classes, source=source, to=to)
     share = _share(value, source) * (needed / dividing)
     if to != "normalised":
@@ -179,6 +180,7 @@ def optimal_logit_gap(
 def _target(num_classes: int, smoothing: float, convention: str) -> tuple[float, float]:
     """Return q' of all classes but the true one, and q' of one of them."""
     check_smoothing(smoothing)
+    smoothing = float(smoothing)
     classes, (divisor,) = _divisors(num_classes, convention=convention)
     share = _share(smoothing, convention)
     return share * ((classes - 1) / divisor), share / divisor

@@ -122,7 +122,8 @@ def recover_target(
     if target.is_floating_point():
         target = target.to(dtype)
     rng = torch.Generator().manual_seed(0)
-    z = torch.randn(DRAWS, len(target), num_classes, generator=rng, dtype=torch.float64)
+    size = DRAWS, len(target), num_classes
+    z = torch.randn(size, generator=rng, dtype=torch.float64, device="cpu")
     z = z.to(target.device)
     # In the other draws, the class that the first gradient asks for most gets a higher
     # logit. Otherwise, with many classes, no probability would change enough.
@@ -165,7 +166,7 @@ def _gradient(
         try:
             # Copies, since a loss may work in place.
             value = loss(logits.clone(), target.clone())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RuntimeError(
                 f"loss failed on logits of shape {tuple(z.shape)} and {z.dtype}, target "
                 f"of shape {tuple(target.shape)} and {target.dtype}: {error!r}"

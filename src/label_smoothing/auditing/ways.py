@@ -1,0 +1,168 @@
+"""Ways to call a loss, and the one in which it trains on a target."""
+
+import contextlib
+import itertools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from label_smoothing.auditing.recovery import Recovered, recover_target
+
+CHANGES = "changes from call to call"
+ROWS = 16  # of more classes, only so many and those that an argument names get a row
+
+
+class Way(NamedTuple):
+    """A loss, and a way to call it."""
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    num_classes: int
+    probabilities: bool
+    log_probs: bool
+    dtype: torch.dtype
+    swapped: bool = False
+
+    def __str__(self) -> str:
+        first = "log-probabilities" if self.log_probs else "logits"
+        second = "probabilities" if self.probabilities else "class indices"
+        words = (second, first) if self.swapped else (first, second)
+        return ", ".join(words)
+
+    def __call__(self, logits: Tensor, classes: Tensor, dim: int = 1) -> Tensor:
+        """Return the loss of rows of these classes."""
+        logits = logits.log_softmax(dim) if self.log_probs else logits
+        # Copies, since a loss may work in place.
+        return self.call(logits.clone(), self.target(classes, logits.dtype).clone())
+
+    def call(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Call the loss, with its arguments in their order."""
+        return self.loss(target, logits) if self.swapped else self.loss(logits, target)
+
+    def recover(self, classes: Tensor) -> Recovered:
+        """Recover what the loss trains on in rows of these classes."""
+        return recover_target(
+            self.call,
+            self.num_classes,
+            self.target(classes, self.dtype),
+            log_probs=self.log_probs,
+            dtype=self.dtype,
+        )
+
+    def target(self, classes: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return classes in the form that the loss takes."""
+        if not self.probabilities:
+            return classes
+        return F.one_hot(classes, self.num_classes).to(dtype)
+
+    def gradient(self, logits: Tensor, classes: Tensor) -> Tensor:
+        """Return the gradient of the sum of the losses with respect to the logits."""
+        leaf = logits.detach().to(self.dtype).requires_grad_()
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(self(leaf, classes).sum(), leaf)
+        return gradient
+
+
+class Found(NamedTuple):
+    """The way that was found, and what the loss does in it."""
+
+    way: Way
+    classes: Tensor
+    logits: Tensor
+    first: Tensor  # what it gave at its first call, with these logits
+    recovered: Recovered | None = None  # there is none of a loss that is erratic
+    erratic: str = ""
+
+    @property
+    def trains(self) -> bool:
+        """Say whether each row has a target, and wants its own class most."""
+        if self.recovered is None or not self.recovered.fixed.all():
+            return False
+        target, scale, _ = self.recovered
+        counts = scale != 0
+        best = target[counts].argmax(1)
+        wanted = len(best) > 0 and torch.equal(best, self.classes[counts])
+        return wanted and bool((scale[counts] > 0).all())
+
+
+def find_way(
+    loss: Callable[[Tensor, Tensor], Tensor], num_classes: int, classes: Tensor
+) -> Found:
+    """Call the loss in one way after the other, until one gives fixed targets."""
+    rng = torch.Generator().manual_seed(1)
+    z = torch.randn(len(classes), num_classes, generator=rng, dtype=torch.float64)
+    found: list[Found] = []
+    errors: list[Exception] = []
+    for swapped, probabilities in itertools.product((False, True), repeat=2):
+        for dtype in torch.float64, torch.float32:
+            way = Way(loss, num_classes, probabilities, False, dtype, swapped)
+            logits, first = z.to(dtype), torch.empty(0)
+            with contextlib.suppress(Exception, SystemExit):  # recover says what is wrong
+                first = way(logits, classes)
+                if words := not found and _changes(way, logits, classes, first):
+                    return Found(way, classes, logits, first, None, words)
+            try:
+                recovered = way.recover(classes)
+            except (RuntimeError, TypeError, ValueError) as error:
+                errors.append(error)
+                continue
+            if words := not found and _by_place(way, logits, classes):
+                return Found(way, classes, logits, first, None, words)
+            found.append(Found(way, classes, logits, first, recovered))
+            if not recovered.fixed.all() and _is_linear(way, logits, classes):
+                # It takes the logarithm for granted.
+                way = way._replace(log_probs=True)
+                first, recovered = way(logits, classes), way.recover(classes)
+                found.append(Found(way, classes, logits, first, recovered))
+            if found[-1].trains:
+                return found[-1]
+            break
+    if not found:
+        raise RuntimeError(
+            f"loss works neither with class indices nor with probabilities: {errors[0]}"
+        ) from errors[0]
+    # No loss is taken to be called the other way round for a target that is odd.
+    usual = [one for one in found if not one.way.swapped] or found
+    fixed = (one for one in usual if one.recovered and one.recovered.fixed.all())
+    return next(fixed, usual[0])
+
+
+def same(value: Tensor, other: Tensor) -> bool:
+    """Say whether two results are the same, up to rounding in float32."""
+    return value.shape == other.shape and torch.allclose(
+        value.double(), other.double(), rtol=1e-5, atol=1e-7, equal_nan=True
+    )
+
+
+def _changes(way: Way, logits: Tensor, classes: Tensor, first: Tensor) -> str:
+    """Say whether the same call gives another result, and why."""
+    again = way(logits, classes)
+    if same(first, again):
+        return ""
+    seeded = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        seeded.append(way(logits, classes))
+    gave = f"one input gives {first.mean():.4g}, then {again.mean():.4g}"
+    return f"random: {gave}" if same(*seeded) else f"{CHANGES}: {gave}"
+
+
+def _by_place(way: Way, logits: Tensor, classes: Tensor) -> str:
+    """Say whether it matters where in the batch a row stands."""
+    rng = torch.Generator().manual_seed(0)
+    gradient = way.gradient(logits, classes)
+    for _ in range(2):
+        order = torch.randperm(len(classes), generator=rng)
+        moved = way.gradient(logits[order], classes[order])
+        if not same(moved, gradient[order]):
+            if not same(gradient, way.gradient(logits, classes)):
+                return CHANGES
+            return "goes by place: a row that moves in the batch is counted otherwise"
+    return ""
+
+
+def _is_linear(way: Way, logits: Tensor, classes: Tensor) -> bool:
+    gradient = way.gradient(logits, classes)
+    return same(gradient, way.gradient(3 * logits.flip(1), classes))
