@@ -13,7 +13,7 @@ from torch import Tensor
 
 from label_smoothing.auditing.conventions import BINARY, PADDED, convert_smoothing
 from label_smoothing.auditing.recovery import Recovered
-from label_smoothing.auditing.ways import Way
+from label_smoothing.auditing.ways import ROWS, Way
 
 PLAIN = ("uniform", "others", "normalised")
 NEAR = 1e-4  # numbers this close are the same: the error of float32 is smaller
@@ -159,7 +159,11 @@ def describe_target(
 
 
 def odd_targets(
-    classes: Tensor, found: Recovered, report: dict[str, Any], arguments: dict[str, Any]
+    way: Way,
+    classes: Tensor,
+    found: Recovered,
+    report: dict[str, Any],
+    arguments: dict[str, Any],
 ) -> Iterator[str]:
     """Look at the targets that were found, and at how much each row counts."""
     if (found.scale < 0).any():
@@ -171,7 +175,7 @@ def odd_targets(
     total = report.get("target_sum", 1.0)
     if total != 1:
         words = f"the target sums to {total:.4g}, not to one"
-        cause = _cause(len(q[0]), report, numbers(arguments))
+        cause = _cause(way, report, numbers(arguments))
         yield f"{words}: {cause}" if cause else words
     if report.get("reduction", "").startswith("mean over all"):
         yield "the mean divides by ignored rows too"
@@ -202,13 +206,13 @@ def odd_numbers(report: dict[str, Any], arguments: dict[str, Any]) -> Iterator[s
             yield f"{name}={value:.4g} smooths nothing"
 
 
-def _cause(num_classes: int, report: dict[str, Any], given: dict[str, float]) -> str:
+def _cause(way: Way, report: dict[str, Any], given: dict[str, float]) -> str:
     """Say which slip makes this sum, where the numbers tell it."""
     if "true" not in report:
         return ""
     total = report["target_sum"]
     true, other = total * report["true"], total * report["other"]
-    left = num_classes - len(report.get("padding", ()))
+    left = way.num_classes - len(report.get("padding", ()))
     for name, epsilon in given.items():
         by = epsilon / other if other else math.inf  # what the smoothing is divided by
         if _is(true, 1 - epsilon):  # the true class gets no share
@@ -216,19 +220,30 @@ def _cause(num_classes: int, report: dict[str, Any], given: dict[str, float]) ->
                 continue
             if by < left + 3:
                 return f"{name}/{by:.0f} where {name}/{left - 1} makes it one"
-            return f"class count {by + 1:.0f}, given {left}"
+            if _sums_to_one(way, round(by) + 1):
+                return f"class count {by + 1:.0f}, given {left}"
         if _is(true, 1 - epsilon + other):
             if _is(other, 1 / left):
                 return f"1/{left} where {name}/{left} makes it one"
             if _is(by, round(by) if by < 1e9 else 0):
                 if by < left:
                     return f"{name}/{by:.0f} where {name}/{left} makes it one"
-                return f"class count {by:.0f}, given {left}"
+                if _sums_to_one(way, round(by)):
+                    return f"class count {by:.0f}, given {left}"
         if _is(other, epsilon / left) and _is(true, 1):
             return f"the true class keeps 1, and each other gets {name}/{left}"
         if _is(other, epsilon / left) and _is(true, 1 + other):
             return f"{name}/{left} is added to each class, and nothing taken away"
     return f"{true:.4g} for the true class, {other:.4g} for each other"
+
+
+def _sums_to_one(way: Way, num_classes: int) -> bool:
+    """Say whether the target is sound with that many classes."""
+    way = way._replace(num_classes=num_classes)
+    classes = torch.arange(min(num_classes, ROWS))
+    with contextlib.suppress(Exception):  # so many are refused
+        return _weigh(way, classes, way.recover(classes).scale).get("target_sum") == 1
+    return False
 
 
 def numbers(arguments: dict[str, Any]) -> dict[str, float]:

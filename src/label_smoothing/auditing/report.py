@@ -274,7 +274,7 @@ def audit_as(
                 options = _what_helps(loss, num_classes, rows, arguments)
             if not options:
                 raise
-            words = f"{error}; the command can audit it with {options}"
+            words = f"the command can audit it with {options}; as it is, {error}"
             raise RuntimeError(words) from error.__cause__
 
 
@@ -349,7 +349,7 @@ def _audit(
     if recovered.fixed.all():
         report |= describe_rows(way, classes, recovered)
         report |= describe_target(classes, recovered, arguments)
-        trials.suspicious += odd_targets(classes, recovered, report, arguments)
+        trials.suspicious += odd_targets(way, classes, recovered, report, arguments)
         ignored = ignored_rows(way, classes, recovered, arguments, trials)
         report["ignored"] = tuple(sorted({*report["ignored"], *ignored}))
         padding = report.get("padding", ())
