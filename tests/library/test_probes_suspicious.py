@@ -1,9 +1,11 @@
 """The audit: what it takes for a mistake."""
 
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -159,7 +161,8 @@ def test_penalty_that_log_probabilities_would_hide() -> None:
 
     report = audit(with_penalty, 5)
     assert report.takes == "logits, class indices"
-    assert report.suspicious == (f"{NO_TARGET}; on log-probabilities it has one",)
+    words = "on log-probabilities it has one, where that vanishes"
+    assert report.suspicious == (f"{NO_TARGET}; {words}",)
 
 
 @pytest.mark.parametrize(
@@ -328,6 +331,87 @@ def test_divisor_that_is_none_of_the_known() -> None:
     assert (report.reduction, report.target_sum) == ("sum", None)
     words = "a row counts 0.03125, which is not what its reduction promises: sum"
     assert words in report.suspicious
+
+
+def test_smoothing_that_is_applied_twice() -> None:
+    def twice(z: Tensor, y: Tensor, smoothing: float) -> Tensor:
+        q = (1 - smoothing) * F.one_hot(y, 10) + smoothing / 10
+        return F.cross_entropy(z, q.to(z.dtype), label_smoothing=smoothing)
+
+    words = "smoothing=0.1 is what no convention needs: in 'uniform' it would be 0.19"
+    assert words in audit(twice, 10, smoothing=0.1).suspicious
+
+
+@pytest.mark.parametrize("smoothing", [0.2, 0.0])
+def test_default_of_an_argument_is_tried(smoothing: float) -> None:
+    def set_by_default(
+        z: Tensor, y: Tensor, epsilon: float = smoothing, ignore_index: int = 255
+    ) -> Tensor:
+        rows = F.cross_entropy(
+            z, y, ignore_index=ignore_index, reduction="none", label_smoothing=epsilon
+        )
+        return rows.mean()
+
+    report = audit(set_by_default, 5)
+    assert report.argument == ("epsilon" if smoothing else None)
+    assert 255 in report.ignored
+    assert "the mean divides by ignored rows too" in report.suspicious
+    tried = any("epsilon=-0.2" in words for words in report.suspicious)
+    assert tried == bool(smoothing)
+
+
+def test_value_that_does_not_belong_to_its_gradient() -> None:
+    def detached(z: Tensor, y: Tensor) -> Tensor:
+        log_p = z.log_softmax(1)
+        return F.nll_loss(log_p, y) - 0.5 * log_p.detach().mean()
+
+    (words,) = audit(detached, 5).suspicious
+    assert words.endswith(": a part of it trains nothing")
+
+
+@pytest.mark.parametrize("ignore_index", [0, 255])
+def test_term_that_divides_by_ignored_rows(ignore_index: int) -> None:
+    def halves(z: Tensor, y: Tensor, ignore_index: int) -> Tensor:
+        log_p = z.log_softmax(1)
+        counts = y != ignore_index
+        nll = F.nll_loss(log_p, y, ignore_index=ignore_index)
+        return 0.9 * nll - 0.1 * (log_p.mean(1) * counts).mean()
+
+    words = (
+        "a row more to ignore changes the target of the others: one term divides by "
+        "ignored rows too"
+    )
+    assert words in audit(halves, 5, ignore_index=ignore_index).suspicious
+
+
+def test_probabilities_are_asked_for() -> None:
+    def of_probs(p: Tensor, y: Tensor) -> Tensor:
+        return F.nll_loss(p.log(), y)
+
+    report = audit(of_probs, 5)
+    assert (report.takes, report.true) == ("probabilities, class indices", 1)
+
+    def clamped(y: Tensor, p: Tensor) -> Tensor:
+        return -(y * (p + 1e-7).log()).sum(1).mean()
+
+    report = audit(clamped, 5)
+    assert report.takes == "probabilities, probabilities"
+    assert report.suspicious[0] == "the target comes first: loss(target, logits)"
+
+
+def test_order_that_only_looks_wrong() -> None:
+    report = audit(torch.nn.BCEWithLogitsLoss, 5)
+    assert report.takes == "logits, probabilities"
+    assert report.suspicious[0].startswith(NO_TARGET)
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand, torch.rand])
+def test_random_numbers_of_any_kind(draw: Callable[..., Any]) -> None:
+    def drawn(z: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(z, y) * (draw(()) if draw is torch.rand else draw())
+
+    (words,) = audit(drawn, 5).suspicious
+    assert words.startswith("random: one input gives ")
 
 
 def test_loss_that_trains_nothing() -> None:

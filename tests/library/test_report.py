@@ -42,8 +42,8 @@ ignored     rows of class 0
 suspicious  nothing found
 not tried   class -100 (RuntimeError), sequences (AssertionError), images
             (AssertionError)
-tried       twice, reordered, strong logits, float32, smoothing=-0.1, 1.1 and
-            nan, float16"""
+tried       twice, reordered, class 0, strong logits, float32, smoothing=-0.1,
+            1.1 and nan, float16"""
 
 UNNAMED = """\
 takes       logits, class indices

@@ -4,7 +4,9 @@ What is known is tested first, without the audit: against the gradient of each l
 against the least value that a minimiser finds.
 """
 
+import dataclasses
 import functools
+import json
 import math
 import re
 from collections.abc import Callable
@@ -359,6 +361,7 @@ def test_facts_are_found(name: str) -> None:
     report = audited(name)
     found = {field: reported(report, field) for field in case.facts}
     assert found == {field: near(value) for field, value in case.facts.items()}
+    assert json.dumps(dataclasses.asdict(report))  # no field is a tensor
 
 
 @those(lambda case: case.raises is not None)

@@ -626,7 +626,7 @@ def two_less_without_padding(logits: Tensor, target: Tensor, smoothing: float) -
 
 @zoo(
     facts(1 - E + 1 / K, 1 / K),
-    r"the target sums to 1\.9, not to one.*1/10 where smoothing/10",
+    r"the target sums to 1\.9, not to one.*1/10, or smoothing/1, where smoothing/10",
     only=True,
 )
 def one_share_each(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:

@@ -65,6 +65,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add(
         "named",
         nargs="*",
+        default=[],  # or it would be listed among what is required
         metavar="name=value",
         help="what the loss itself needs, such as label_smoothing=0.1",
     )

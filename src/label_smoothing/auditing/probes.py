@@ -16,6 +16,7 @@ from label_smoothing.auditing.recovery import Recovered
 from label_smoothing.auditing.ways import ROWS, Way, same
 
 IGNORED = -100  # the usual ignore_index
+DIMENSIONS = re.compile("dim|axis", re.IGNORECASE)
 PADS = re.compile("ignore|pad", re.IGNORECASE)
 
 
@@ -42,6 +43,8 @@ class Trials:
 def no_target(way: Way, classes: Tensor) -> str:
     """Say that there is no fixed target, and where there would be one."""
     words = "no fixed target on logits: it depends on them, or there is no softmax"
+    if way.softmaxed:
+        return "no fixed target: it depends on the probabilities"
     for name, before in (
         ("log-probabilities", torch.log_softmax),
         ("probabilities", torch.softmax),
@@ -49,7 +52,7 @@ def no_target(way: Way, classes: Tensor) -> str:
         composed = functools.partial(_after, way, before)
         with contextlib.suppress(Exception):
             if way._replace(loss=composed, swapped=False).recover(classes).fixed.all():
-                return f"{words}; on {name} it has one"
+                return f"{words}; on {name} it has one, where that vanishes"
     return words
 
 
@@ -77,9 +80,14 @@ def ignored_rows(
     ignored = []
     padding = {n for name, n in given.items() if PADS.search(name)}
     # An argument that is the number of classes is most often just that.
-    outside = {n for n in given.values() if n < 0 or n > way.num_classes}
+    outside = {
+        n
+        for name, n in given.items()
+        if (n < 0 or n > way.num_classes) and not DIMENSIONS.search(name)
+    }
     outside |= padding & {way.num_classes}
-    for value in sorted({IGNORED, *outside}):
+    within = {*classes[found.scale == 0].tolist()}
+    for value in sorted({IGNORED, *outside, *within}):
         with trials.of(f"class {value}"):
             row = way.recover(torch.cat((classes, torch.tensor([value]))))
             if row.scale[-1] != 0:
@@ -93,6 +101,9 @@ def ignored_rows(
             less = row.scale[:-1] / found.scale
             if (less - len(classes) / (len(classes) + 1)).abs().nanmean() < NEAR:
                 trials.suspicious.append("the mean divides by ignored rows too")
+            elif (row.target[:-1] - found.target).abs().nan_to_num().max() > NEAR:
+                words = "a row more to ignore changes the target of the others"
+                trials.suspicious.append(f"{words}: one term divides by ignored rows too")
     counts = {*classes[found.scale != 0].tolist()}
     trials.suspicious += [
         f"rows of class {value} are not ignored" for value in padding & counts
@@ -206,6 +217,7 @@ def _wrong_shape(
 ) -> Iterator[str]:
     size = way.num_classes
     logits = torch.randn(shape, generator=rng, dtype=way.dtype).log_softmax(dim)
+    logits = logits.exp() if way.softmaxed else logits
     short = shape[:dim] + shape[dim + 1 :]
     classes = torch.randint(size, short, generator=rng)
     result = way.loss(logits.clone(), classes.clone())

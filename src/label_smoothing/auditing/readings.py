@@ -34,7 +34,8 @@ def describe_rows(way: Way, classes: Tensor, found: Recovered) -> dict[str, Any]
         per_row = 1 if report["reduction"].startswith("mean") else len(counted)
         target = found.target.nan_to_num()  # an ignored row has no target; any will do
         floor = _least(way, classes, target) / per_row
-        entropy = (scale * torch.special.entr(target.clamp(min=0)).sum(1)).sum() / per_row
+        entropies = scale * torch.special.entr(target.clamp(min=0)).sum(1)
+        entropy = entropies.sum().item() / per_row
         report["floor"], report["offset"] = (
             0.0 if abs(value) < NEAR else value for value in (floor, entropy - floor)
         )
@@ -177,6 +178,9 @@ def odd_targets(
         words = f"the target sums to {total:.4g}, not to one"
         cause = _cause(way, report, numbers(arguments))
         yield f"{words}: {cause}" if cause else words
+    floor, offset = report.get("floor", 0), report.get("offset", 0)
+    if floor and offset and total == 1:
+        yield f"the least loss is {floor:.4g}: a part of it trains nothing"
     if report.get("reduction", "").startswith("mean over all"):
         yield "the mean divides by ignored rows too"
     if (q < -NEAR).any():
@@ -204,6 +208,12 @@ def odd_numbers(report: dict[str, Any], arguments: dict[str, Any]) -> Iterator[s
             yield f"{name}={value:.4g} {done}"
         elif report.get("true") == 1 and 0 < value < 1:
             yield f"{name}={value:.4g} smooths nothing"
+        elif SMOOTHS.search(name) and value and report.get("target_sum") == 1:
+            needed = report.get("needed", {})
+            if needed and not any(abs(value / n - 1) < 0.01 for n in needed.values()):
+                convention, other = next(iter(needed.items()))
+                words = f"in {convention!r} it would be {other:.4g}"
+                yield f"{name}={value:.4g} is what no convention needs: {words}"
 
 
 def _cause(way: Way, report: dict[str, Any], given: dict[str, float]) -> str:
@@ -224,7 +234,8 @@ def _cause(way: Way, report: dict[str, Any], given: dict[str, float]) -> str:
                 return f"class count {by + 1:.0f}, given {left}"
         if _is(true, 1 - epsilon + other):
             if _is(other, 1 / left):
-                return f"1/{left} where {name}/{left} makes it one"
+                slip = f"1/{left}, or {name}/1," if _is(by, 1) else f"1/{left}"
+                return f"{slip} where {name}/{left} makes it one"
             if _is(by, round(by) if by < 1e9 else 0):
                 if by < left:
                     return f"{name}/{by:.0f} where {name}/{left} makes it one"

@@ -3,9 +3,12 @@
 import contextlib
 import copy
 import functools
+import inspect
 import math
+import random
+import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +16,7 @@ import torch
 from torch import Tensor
 
 from label_smoothing.auditing.probes import (
+    PADS,
     Trials,
     bad_smoothing,
     ignored_rows,
@@ -23,6 +27,7 @@ from label_smoothing.auditing.probes import (
     wrong_shapes,
 )
 from label_smoothing.auditing.readings import (
+    SMOOTHS,
     describe_rows,
     describe_target,
     listed,
@@ -30,7 +35,7 @@ from label_smoothing.auditing.readings import (
     odd_targets,
 )
 from label_smoothing.auditing.signatures import Signature
-from label_smoothing.auditing.ways import CHANGES, ROWS, Found, find_way, same
+from label_smoothing.auditing.ways import CHANGES, ROWS, Found, find_way, same, seeds
 from label_smoothing.losses import check_int, kind
 from label_smoothing.targets import check_num_classes
 
@@ -111,7 +116,8 @@ class Audit:
             lines.append(("convention", f"{self.convention}, with {epsilon}"))
         elif self.needed:
             needed = (f"{name} {value:.4g}" for name, value in self.needed.items())
-            lines.append(("convention", "one of " + ", ".join(needed)))
+            one_of = "one of " if len(self.needed) > 1 else ""
+            lines.append(("convention", one_of + ", ".join(needed)))
         if self.true is not None:
             target = f"{self.true:.4g} true class, {self.other:.4g} each other"
             if self.target_sum is not None:
@@ -128,7 +134,8 @@ class Audit:
             if self.row is not None and self.target_sum != 1:
                 counts = f", a row counts {self.row:.4g}"
                 if self.target_sum is not None:
-                    counts += f" where it promises {self.row / self.target_sum:.4g}"
+                    promised = self.target_sum / self.row  # the number of rows
+                    counts += f" where it promises 1/{promised:.0f}"
             lines.append(("reduction", self.reduction + counts))
         if self.floor is not None:
             form = "H(q') as in a cross entropy"
@@ -176,7 +183,8 @@ def audit(
         four parts, if the loss refuses that.
     **arguments
         What the loss itself needs, by name. The smoothing is looked for among those that
-        are real numbers, classes to ignore among the integers.
+        are real numbers, classes to ignore among the integers; and among the defaults of
+        arguments whose names speak of smoothing, ignoring or padding.
 
     Returns
     -------
@@ -211,7 +219,9 @@ def audit(
       by ignored rows too: for the class ``-100`` and each integer among the arguments
       that may be one;
     - a class that gets no share of the smoothing, and whose rows count;
-    - a number among the arguments that could be a smoothing, and smooths nothing;
+    - a number among the arguments that could be a smoothing, and smooths nothing, or
+      is what no convention needs for this target;
+    - a least loss that is neither the entropy of the target nor zero;
     - a smoothing below zero or above one that is accepted, given or tried;
     - for strong logits a gradient that is not that of this target;
     - for logits of three or four dimensions a result that is not that of their rows;
@@ -263,11 +273,10 @@ def audit_as(
         trials.not_tried.append(words)
 
     # The defaults of the caller are not the loss's, and its draws are not the caller's.
-    with torch.device("cpu"), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with torch.device("cpu"), _own_random_numbers():
         try:
             build = functools.partial(_build, loss, signature)
-            return _audit(build, num_classes, rows, arguments, trials)
+            return _audit(build, num_classes, rows, _defaults(loss), arguments, trials)
         except RuntimeError as error:
             options = ""
             if signature == Signature():
@@ -276,6 +285,35 @@ def audit_as(
                 raise
             words = f"the command can audit it with {options}; as it is, {error}"
             raise RuntimeError(words) from error.__cause__
+
+
+@contextlib.contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Seed the random numbers that a loss may draw, and give the caller's back."""
+    numpy = sys.modules.get("numpy")
+    state, of_numpy = random.getstate(), numpy and numpy.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        for seed in seeds():
+            seed(0)
+        try:
+            yield
+        finally:
+            random.setstate(state)
+            if numpy:
+                numpy.random.set_state(of_numpy)
+
+
+def _defaults(loss: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a loss itself sets for its smoothing and for what to ignore."""
+    parameters: Mapping[str, inspect.Parameter] = {}
+    with contextlib.suppress(TypeError, ValueError):  # it does not say
+        parameters = inspect.signature(loss).parameters
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.default is not parameter.empty
+        and (SMOOTHS.search(name) or PADS.search(name))
+    }
 
 
 def _build(
@@ -296,7 +334,7 @@ def _what_helps(
     """Return the options with which a loss can be called, best of all has a target."""
     second_best = ""
     logits, target = torch.zeros(2, num_classes), torch.tensor([0, 1])
-    for layout in ("NV", "NTV", "NVT", "TNV"):
+    for layout in ("NV", "NTV", "NVT", "TNV", "NCHW"):
         returned: list[Any] = []
 
         def look(*given: Tensor, returned: list[Any] = returned) -> None:
@@ -334,10 +372,12 @@ def _audit(
     build: Callable[[dict[str, Any]], Callable[[Tensor, Tensor], Tensor]],
     num_classes: int,
     rows: int | None,
-    arguments: dict[str, Any],
+    defaults: dict[str, Any],
+    given: dict[str, Any],
     trials: Trials,
 ) -> Audit:
-    found = _find(build(arguments), num_classes, rows, arguments)
+    arguments = defaults | given
+    found = _find(build(given), num_classes, rows, arguments)
     way, classes, recovered = found.way, found.classes, found.recovered
     report: dict[str, Any] = {"takes": str(way)}
     if recovered is None:

@@ -2,8 +2,10 @@
 
 import contextlib
 import itertools
+import random
+import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,9 +26,11 @@ class Way(NamedTuple):
     log_probs: bool
     dtype: torch.dtype
     swapped: bool = False
+    softmaxed: bool = False
 
     def __str__(self) -> str:
         first = "log-probabilities" if self.log_probs else "logits"
+        first = "probabilities" if self.softmaxed else first
         second = "probabilities" if self.probabilities else "class indices"
         words = (second, first) if self.swapped else (first, second)
         return ", ".join(words)
@@ -38,7 +42,8 @@ class Way(NamedTuple):
         return self.call(logits.clone(), self.target(classes, logits.dtype).clone())
 
     def call(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Call the loss, with its arguments in their order."""
+        """Call the loss with what it takes, in its order."""
+        logits = logits.softmax(1) if self.softmaxed else logits
         return self.loss(target, logits) if self.swapped else self.loss(logits, target)
 
     def recover(self, classes: Tensor) -> Recovered:
@@ -76,6 +81,12 @@ class Found(NamedTuple):
     erratic: str = ""
 
     @property
+    def learns(self) -> bool:
+        """Say whether each row wants more of its own class than of any other."""
+        gradient = self.way.gradient(self.logits, self.classes)
+        return torch.equal(gradient.argmin(1), self.classes)
+
+    @property
     def trains(self) -> bool:
         """Say whether each row has a target, and wants its own class most."""
         if self.recovered is None or not self.recovered.fixed.all():
@@ -111,11 +122,16 @@ def find_way(
             if words := not found and _by_place(way, logits, classes):
                 return Found(way, classes, logits, first, None, words)
             found.append(Found(way, classes, logits, first, recovered))
-            if not recovered.fixed.all() and _is_linear(way, logits, classes):
-                # It takes the logarithm for granted.
-                way = way._replace(log_probs=True)
-                first, recovered = way(logits, classes), way.recover(classes)
-                found.append(Found(way, classes, logits, first, recovered))
+            if not recovered.fixed.all():
+                gradient = way.gradient(logits, classes)
+                finite = first.isfinite().all() and gradient.isfinite().all()
+                if not finite:  # it takes the logarithm itself
+                    way = way._replace(softmaxed=True)
+                elif not swapped and _is_linear(way, logits, classes, gradient):
+                    way = way._replace(log_probs=True)  # it takes logarithms for granted
+                if way != found[-1].way:
+                    first, recovered = way(logits, classes), way.recover(classes)
+                    found.append(Found(way, classes, logits, first, recovered))
             if found[-1].trains:
                 return found[-1]
             break
@@ -125,8 +141,8 @@ def find_way(
         ) from errors[0]
     # No loss is taken to be called the other way round for a target that is odd.
     usual = [one for one in found if not one.way.swapped] or found
-    fixed = (one for one in usual if one.recovered and one.recovered.fixed.all())
-    return next(fixed, usual[0])
+    fixed = [one for one in usual if one.recovered and one.recovered.fixed.all()]
+    return next(iter(fixed), next((one for one in found if one.learns), usual[0]))
 
 
 def same(value: Tensor, other: Tensor) -> bool:
@@ -143,10 +159,18 @@ def _changes(way: Way, logits: Tensor, classes: Tensor, first: Tensor) -> str:
         return ""
     seeded = []
     for _ in range(2):
-        torch.manual_seed(0)
+        for seed in seeds():
+            seed(0)
         seeded.append(way(logits, classes))
     gave = f"one input gives {first.mean():.4g}, then {again.mean():.4g}"
     return f"random: {gave}" if same(*seeded) else f"{CHANGES}: {gave}"
+
+
+def seeds() -> list[Callable[[int], Any]]:
+    """Return what seeds the random numbers that a loss may draw."""
+    numpy = sys.modules.get("numpy")
+    of_numpy = [numpy.random.seed] if numpy else []
+    return [torch.manual_seed, random.seed, *of_numpy]
 
 
 def _by_place(way: Way, logits: Tensor, classes: Tensor) -> str:
@@ -163,6 +187,5 @@ def _by_place(way: Way, logits: Tensor, classes: Tensor) -> str:
     return ""
 
 
-def _is_linear(way: Way, logits: Tensor, classes: Tensor) -> bool:
-    gradient = way.gradient(logits, classes)
+def _is_linear(way: Way, logits: Tensor, classes: Tensor, gradient: Tensor) -> bool:
     return same(gradient, way.gradient(3 * logits.flip(1), classes))
