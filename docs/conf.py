@@ -53,7 +53,6 @@ extensions = [
     "sphinx_codeautolink",
     "sphinx_copybutton",
     "sphinx_design",
-    "sphinx_sitemap",
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
     "notfound.extension",
@@ -66,14 +65,20 @@ nitpicky = True
 # The modules whose names a number of a page may be computed with.
 verified_names = ["label_smoothing", "label_smoothing.example", "measured.results"]
 
-# Where the site lives: the host says; a local build is served by hand.
+# Where the site lives: the host says. Without one, no page has an address to name.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
-    "SITE_URL", "http://127.0.0.1:8000/"
+    "SITE_URL", ""
 )
 ogp_site_url = html_baseurl
-ogp_social_cards = {"line_color": "#be0eaf", "font": "DejaVu Sans"}
-sitemap_url_scheme = "{link}"
-notfound_urls_prefix = urlparse(html_baseurl).path
+ogp_social_cards = {
+    "enable": bool(html_baseurl),
+    "line_color": "#be0eaf",
+    "font": "DejaVu Sans",
+}
+if html_baseurl:
+    extensions.append("sphinx_sitemap")
+    sitemap_url_scheme = "{link}"
+notfound_urls_prefix = urlparse(html_baseurl).path or "/"
 
 html_theme = "furo"
 html_title = "label_smoothing"

@@ -1,5 +1,6 @@
 """The files: the HTML is valid, no link is dead, dark figures are in other colours."""
 
+import os
 import re
 import subprocess
 from html.parser import HTMLParser
@@ -47,6 +48,14 @@ def test_no_link_is_dead() -> None:
             dead.append(f"{page}: nothing is at {link}")
     assert not dead, "\n".join(dead)
     assert min(len(page.links) for page in pages.values()) > 10
+
+
+def test_a_site_without_a_host_names_no_address_of_its_own() -> None:
+    assert "SITE_URL" not in os.environ
+    for page in PAGES:
+        text = (SITE / page).read_text(encoding="utf-8")
+        assert not re.search('"canonical"|og:url|og:image|//(127|localhost)', text), page
+    assert not (SITE / "sitemap.xml").exists()
 
 
 def test_a_dark_figure_is_the_light_one_in_other_colours() -> None:

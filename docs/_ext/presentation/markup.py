@@ -29,6 +29,7 @@ NEEDED_BY = {
     "copybutton": "<pre>",
     "clipboard.": "<pre>",
 }
+ADDRESS = re.compile(r'<meta property="og:url"[^>]*>\s*')
 CODE = re.compile("<pre>.*?</pre>", re.DOTALL)
 NARROW = re.compile(r"<(td|h1)\b.*?</\1>", re.DOTALL)
 STACKED = re.compile('<table class="stacked.*?</table>', re.DOTALL)
@@ -79,4 +80,6 @@ def finish_page(app: Sphinx, page: str, _: str, context: Any, tree: object) -> N
     body = NARROW.sub(lambda part: break_names(part[0]), body)
     body = STACKED.sub(lambda table: name_columns(table[0]), body)
     # Code has phrases, no blocks: viewcode puts each definition into one.
+    if not app.config.html_baseurl:
+        context["metatags"] = ADDRESS.sub("", context.get("metatags", ""))
     context["body"] = CODE.sub(lambda pre: re.sub(r"(</?)div\b", r"\1span", pre[0]), body)
