@@ -11,6 +11,7 @@ do the examples of each docstring. Where blocks continue each other, a note says
 """
 
 import ast
+import codeop
 import functools
 import re
 import shlex
@@ -183,9 +184,24 @@ def check_commands(text: str, location: object, files: Files = ()) -> None:
         warn("an output without a command", location=location)
 
 
+def stops_at(source: str) -> str:
+    """Return the line at which an interactive Python refuses what is pasted, if any."""
+    pasted: list[str] = []
+    for line in [*source.splitlines(), ""]:
+        pasted.append(line)
+        try:
+            if codeop.compile_command("\n".join(pasted), symbol="single"):
+                pasted = []
+        except SyntaxError:
+            return line
+    return ""
+
+
 def check_tests(tree: nodes.document) -> None:
     """Warn about tests that run less than they show."""
     for node in tree.findall(nodes.Element):
+        if node.get("testnodetype") == "testcode" and (line := stops_at(node.astext())):
+            warn("an interactive Python stops at %r", line, location=node)
         text = node.get("test") or node.rawsource or node.astext()
         if "testnodetype" in node or isinstance(node, nodes.doctest_block):
             if node.get("options") or "skipif" in node or OPTION.search(text):
