@@ -55,3 +55,30 @@ def test_rows_are_weighted_one_by_one(
         logits, target, w, smoothing, ignore_index=ignore_index
     )
     torch.testing.assert_close(found, (total, count))
+
+
+smoothed_loss = recipe("soft_targets", "smoothed_loss")
+
+
+@given(
+    rows=st.integers(1, 6),
+    num_classes=st.integers(2, 5),
+    smoothing=st.sampled_from((0.0, 0.1, 0.5)),
+    seed=st.integers(0, 1000),
+)
+def test_distributions_are_smoothed_one_by_one(
+    rows: int, num_classes: int, smoothing: float, seed: int
+) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    shape = rows, num_classes
+    logits, *more = torch.randn(3, *shape, generator=rng, dtype=torch.float64)
+    q, u = (weights.softmax(1) for weights in more)
+    counts = torch.rand(rows, generator=rng) < 0.7
+    counts[0] = True
+    total = torch.zeros((), dtype=torch.float64)
+    for n in counts.nonzero().flatten():
+        for k in range(num_classes):
+            mixed = (1 - smoothing) * q[n, k] + smoothing * u[n, k]
+            total -= mixed * logits[n].log_softmax(0)[k]
+    found: Tensor = smoothed_loss(logits, q, u, smoothing, counts)
+    torch.testing.assert_close(found, total / counts.sum())
