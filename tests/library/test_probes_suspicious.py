@@ -13,7 +13,7 @@ from torch import Tensor
 
 from label_smoothing import audit, loss_floor
 
-from .audited import LastDimension, loss
+from .audited import LastDimension, in_float32, loss
 
 NO_TARGET = "no fixed target on logits: it depends on them, or there is no softmax"
 
@@ -412,6 +412,144 @@ def test_random_numbers_of_any_kind(draw: Callable[..., Any]) -> None:
 
     (words,) = audit(drawn, 5).suspicious
     assert words.startswith("random: one input gives ")
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.3, 0.7])
+@pytest.mark.parametrize("num_classes", [20000, 32000, 50257])
+def test_vocabulary_in_float32(num_classes: int, smoothing: float) -> None:
+    report = audit(in_float32, num_classes, label_smoothing=smoothing)
+    assert report.target_sum == 1
+    assert not any("sums to" in words for words in report.suspicious)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda y: y.clamp(max=8), "rows of class 9 train towards another class"),
+        (
+            lambda y: y.where(y != 3, 5),
+            "rows of class 3 train towards another class",
+        ),
+        (
+            lambda y: (y + 1) % 10,
+            "rows of class 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 train towards another class",
+        ),
+    ],
+)
+def test_classes_that_are_changed_inside(
+    wrong: Callable[[Tensor], Tensor], words: str
+) -> None:
+    report = audit(lambda z, y: F.cross_entropy(z.float(), wrong(y)), 10)
+    assert report.takes == "logits, class indices"
+    assert words in report.suspicious
+
+
+def test_loss_that_settles_was_not_random() -> None:
+    class Settles:
+        calls = 0
+
+        def __call__(self, z: Tensor, y: Tensor) -> Tensor:
+            self.calls += 1
+            smoothing = 0.1 if self.calls > 1 else 0.0
+            return F.cross_entropy(z, y, label_smoothing=smoothing)
+
+    (words,) = audit(Settles, 10).suspicious
+    assert words.startswith("changes from call to call: ")
+
+
+def test_loss_that_is_random_now_and_then() -> None:
+    def mixed_up(z: Tensor, y: Tensor) -> Tensor:
+        order = torch.randperm(len(z)) if torch.rand(()) < 0.2 else torch.arange(len(z))
+        return F.cross_entropy((z + z[order]) / 2, y)
+
+    (words,) = audit(mixed_up, 10).suspicious
+    assert words.startswith(("random: ", "changes from call to call: "))
+
+
+@pytest.mark.parametrize(
+    "more", [{"eps": 1e-8}, {"momentum": 0.9}, {"steps": 3.0}, {"warmup_steps": 1000}]
+)
+def test_arguments_that_are_no_smoothing(more: dict[str, float]) -> None:
+    def guarded(z: Tensor, y: Tensor, smoothing: float = 0.0, **more: float) -> Tensor:
+        delta = torch.arange(10) == y[:, None]
+        q = (1 - smoothing) * delta + smoothing / 10
+        return -(q * z.float().log_softmax(1)).sum(1).mean()
+
+    for smoothing in (0.0, 0.1):
+        words = str(audit(guarded, 10, smoothing=smoothing, **more).suspicious)
+        assert not any(name in words for name in more)
+        assert "1000" not in words
+
+
+def test_target_with_few_classes_has_no_padding() -> None:
+    def neighbour(z: Tensor, y: Tensor) -> Tensor:
+        log_p = z.log_softmax(1)
+        following = (y + 1) % z.shape[1]
+        return 0.9 * F.nll_loss(log_p, y) + 0.1 * F.nll_loss(log_p, following)
+
+    report = audit(neighbour, 1000)
+    assert report.padding == ()
+    assert len(report.suspicious) < 5
+
+
+def test_factor_in_front() -> None:
+    def scaled(z: Tensor, y: Tensor, factor: float, smoothing: float) -> Tensor:
+        return factor * F.cross_entropy(z.float(), y, label_smoothing=smoothing)
+
+    report = audit(scaled, 5, factor=0.5, smoothing=0.1)
+    words = "the target sums to 0.5, not to one: or the loss is multiplied by 0.5"
+    assert words in report.suspicious
+    for factor in (1000.0, 65536.0):
+        report = audit(scaled, 5, factor=factor, smoothing=0.1)
+        assert report.offset == 0
+        assert not any("trains nothing" in words for words in report.suspicious)
+
+
+def test_least_loss_is_found_by_descent() -> None:
+    def tilted(z: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(z, y) - z.logsumexp(1).detach().square().mean()
+
+    report = audit(tilted, 5)
+    assert report.floor is not None
+    assert report.floor < -1
+    assert f"the least loss is {report.floor:.4g}: a part of it trains nothing" in (
+        report.suspicious
+    )
+
+
+def test_limit_at_a_scale_of_30() -> None:
+    report = audit(lambda z, y: F.cross_entropy(z.clamp(-40, 40), y), 5)
+    words = "for strong logits it is another loss: at a scale of 30"
+    assert words in report.suspicious
+
+
+def test_padding_may_be_the_number_of_classes() -> None:
+    def padded(z: Tensor, y: Tensor, pad_id: int) -> Tensor:
+        return F.cross_entropy(z, y, ignore_index=pad_id, reduction="none").mean()
+
+    report = audit(padded, 10, pad_id=10)
+    assert report.ignored == (10,)
+    assert "the mean divides by ignored rows too" in report.suspicious
+
+
+def test_target_that_comes_first_and_a_penalty() -> None:
+    def penalised(y: Tensor, z: Tensor) -> Tensor:
+        return F.cross_entropy(z, y) + 0.1 * z.logsumexp(1).square().mean()
+
+    assert audit(penalised, 5).suspicious[:2] == (
+        "the target comes first: loss(target, logits)",
+        f"{NO_TARGET}; on log-probabilities it has one, where that vanishes",
+    )
+
+
+def test_error_in_the_middle() -> None:
+    def refuses_zeros(z: Tensor, y: Tensor) -> Tensor:
+        if not z.any():
+            raise StopIteration
+        return F.cross_entropy(z, y)
+
+    with pytest.raises(RuntimeError, match=r"^loss failed in the audit: StopIteration"):
+        audit(refuses_zeros, 5)
 
 
 def test_loss_that_trains_nothing() -> None:

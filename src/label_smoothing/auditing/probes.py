@@ -79,13 +79,12 @@ def ignored_rows(
     }
     ignored = []
     padding = {n for name, n in given.items() if PADS.search(name)}
-    # An argument that is the number of classes is most often just that.
     outside = {
         n
         for name, n in given.items()
-        if (n < 0 or n > way.num_classes) and not DIMENSIONS.search(name)
+        if (n < 0 and not DIMENSIONS.search(name))
+        or (n >= way.num_classes and PADS.search(name))
     }
-    outside |= padding & {way.num_classes}
     within = {*classes[found.scale == 0].tolist()}
     for value in sorted({IGNORED, *outside, *within}):
         with trials.of(f"class {value}"):
@@ -145,7 +144,7 @@ def strong_logits(way: Way, classes: Tensor, found: Recovered, trials: Trials) -
             if not (off <= NEAR * found.scale.abs()).all():
                 trials.suspicious.append(f"for strong logits it is another loss: {words}")
                 break
-    with trials.of("float32"):
+    with trials.of("a logit of -200"):
         value = way(drawn.where(~own, -200.0).float(), classes).mean().item()
         if not math.isfinite(value):
             words = f"a logit of -200 of the true class gives {value} in float32"

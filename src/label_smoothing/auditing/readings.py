@@ -17,9 +17,12 @@ from label_smoothing.auditing.ways import ROWS, Way
 
 PLAIN = ("uniform", "others", "normalised")
 NEAR = 1e-4  # numbers this close are the same: the error of float32 is smaller
-EXACT = 1e-5  # sums this close
+EXACT = 1e-5  # sums this close; of very many classes float32 has fewer digits
 UNITS = {"nats": 1.0, "bits": 1 / math.log(2), "hartleys": 1 / math.log(10)}
-SMOOTHS = re.compile("smooth|eps|[\u03b5\u03f5]|^ls$", re.IGNORECASE)
+SMOOTHS = re.compile(
+    "(^|_)(smooth((?!step)\\w)*|eps|epsilon|\u03b5|ls)($|_)", re.IGNORECASE
+)
+TINY = 1e-4  # an ε this small is one that guards a division
 
 
 def describe_rows(way: Way, classes: Tensor, found: Recovered) -> dict[str, Any]:
@@ -34,10 +37,11 @@ def describe_rows(way: Way, classes: Tensor, found: Recovered) -> dict[str, Any]
         per_row = 1 if report["reduction"].startswith("mean") else len(counted)
         target = found.target.nan_to_num()  # an ignored row has no target; any will do
         floor = _least(way, classes, target) / per_row
+        near = NEAR * max(1, scale.sum().item() / per_row)
         entropies = scale * torch.special.entr(target.clamp(min=0)).sum(1)
         entropy = entropies.sum().item() / per_row
         report["floor"], report["offset"] = (
-            0.0 if abs(value) < NEAR else value for value in (floor, entropy - floor)
+            0.0 if abs(value) < near else value for value in (floor, entropy - floor)
         )
     return report
 
@@ -63,7 +67,7 @@ def _weigh(way: Way, classes: Tensor, counted: Tensor) -> dict[str, Any]:
         return {"reduction": name, "row": low}
     for unit, size in UNITS.items():
         for name, promise in promises:
-            if _is(low, size * promise):
+            if _is(low, size * promise, way.num_classes):
                 return {"reduction": name, "unit": unit, "target_sum": 1.0, "row": low}
     # A mean over rows, or over classes too: what makes the sum nearer to one.
     name, promise = min(promises[:2], key=lambda pair: abs(math.log(low / pair[1])))
@@ -125,11 +129,12 @@ def describe_target(
     share = q.where(other, 0).amax(0)
     column = other.any(0) & (share < NEAR * share.max())
     padding = tuple(column.nonzero().flatten().tolist())
-    report: dict[str, Any] = {"padding": padding}
+    report: dict[str, Any] = {"padding": ()}
     each = q[other & ~column]
     if not all(_near(share, share.mean().item(), 2e-7) for share in (true, each)):
         return report
     report |= {"true": true.mean().item(), "other": each.mean().item()}
+    report["padding"] = padding
     epsilon = 1 - report["true"]
     with contextlib.suppress(ValueError):  # it has no equivalent
         left = num_classes - len(padding)
@@ -206,9 +211,11 @@ def odd_numbers(report: dict[str, Any], arguments: dict[str, Any]) -> Iterator[s
             silent = report.get("true") == 1
             done = "is taken for no smoothing" if silent else "is accepted"
             yield f"{name}={value:.4g} {done}"
-        elif report.get("true") == 1 and 0 < value < 1:
+        elif not SMOOTHS.search(name) or value < TINY or "argument" in report:
+            continue
+        elif report.get("true") == 1:
             yield f"{name}={value:.4g} smooths nothing"
-        elif SMOOTHS.search(name) and value and report.get("target_sum") == 1:
+        elif report.get("target_sum") == 1:
             needed = report.get("needed", {})
             if needed and not any(abs(value / n - 1) < 0.01 for n in needed.values()):
                 convention, other = next(iter(needed.items()))
@@ -228,7 +235,7 @@ def _cause(way: Way, report: dict[str, Any], given: dict[str, float]) -> str:
         if _is(true, 1 - epsilon):  # the true class gets no share
             if not _is(by, round(by) if by < 1e9 else 0):
                 continue
-            if by < left + 3:
+            if round(by) <= left:
                 return f"{name}/{by:.0f} where {name}/{left - 1} makes it one"
             if _sums_to_one(way, round(by) + 1):
                 return f"class count {by + 1:.0f}, given {left}"
@@ -237,7 +244,7 @@ def _cause(way: Way, report: dict[str, Any], given: dict[str, float]) -> str:
                 slip = f"1/{left}, or {name}/1," if _is(by, 1) else f"1/{left}"
                 return f"{slip} where {name}/{left} makes it one"
             if _is(by, round(by) if by < 1e9 else 0):
-                if by < left:
+                if round(by) < left:
                     return f"{name}/{by:.0f} where {name}/{left} makes it one"
                 if _sums_to_one(way, round(by)):
                     return f"class count {by:.0f}, given {left}"
@@ -245,6 +252,8 @@ def _cause(way: Way, report: dict[str, Any], given: dict[str, float]) -> str:
             return f"the true class keeps 1, and each other gets {name}/{left}"
         if _is(other, epsilon / left) and _is(true, 1 + other):
             return f"{name}/{left} is added to each class, and nothing taken away"
+    if "argument" in report:
+        return f"or the loss is multiplied by {total:.4g}"
     return f"{true:.4g} for the true class, {other:.4g} for each other"
 
 
@@ -266,8 +275,8 @@ def numbers(arguments: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _is(value: float, expected: float) -> bool:
-    return abs(value - expected) <= EXACT * abs(expected)
+def _is(value: float, expected: float, num_classes: int = 1) -> bool:
+    return abs(value - expected) <= EXACT * max(1, num_classes / 2000) * abs(expected)
 
 
 def _near(values: Tensor, expected: float, slack: float = 0) -> bool:

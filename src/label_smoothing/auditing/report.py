@@ -35,7 +35,7 @@ from label_smoothing.auditing.readings import (
     odd_targets,
 )
 from label_smoothing.auditing.signatures import Signature
-from label_smoothing.auditing.ways import CHANGES, ROWS, Found, find_way, same, seeds
+from label_smoothing.auditing.ways import ROWS, Found, changes, find_way, seeds
 from label_smoothing.losses import check_int, kind
 from label_smoothing.targets import check_num_classes
 
@@ -200,6 +200,7 @@ def audit(
     RuntimeError
         If the loss works in none of these ways: it raises an error, returns no tensor, or
         cannot be differentiated with respect to the logits. The cause is the first error.
+        Or if it raises one later on.
 
     See Also
     --------
@@ -242,7 +243,7 @@ def audit(
     suspicious  label_smoothing=-0.3 is taken for no smoothing
     suspicious  label_smoothing=nan is taken for no smoothing
     suspicious  26215 rows of zeros in float16 give inf, in float32 1.609
-    tried       twice, reordered, class -100, strong logits, float32,
+    tried       twice, reordered, class -100, strong logits, a logit of -200,
                 label_smoothing=-0.3, 1.3 and nan, sequences, images, float16
     """
     return audit_as(loss, Signature(), num_classes, rows, arguments)
@@ -274,9 +275,10 @@ def audit_as(
 
     # The defaults of the caller are not the loss's, and its draws are not the caller's.
     with torch.device("cpu"), _own_random_numbers():
+        build = functools.partial(_build, loss, signature)
+        built = build(arguments)
         try:
-            build = functools.partial(_build, loss, signature)
-            return _audit(build, num_classes, rows, _defaults(loss), arguments, trials)
+            found = _find(built, num_classes, rows, _defaults(loss) | arguments)
         except RuntimeError as error:
             options = ""
             if signature == Signature():
@@ -285,6 +287,10 @@ def audit_as(
                 raise
             words = f"the command can audit it with {options}; as it is, {error}"
             raise RuntimeError(words) from error.__cause__
+        try:
+            return _audit(build, found, _defaults(loss), arguments, trials)
+        except Exception as error:  # a loss may raise anything
+            raise RuntimeError(f"loss failed in the audit: {error!r}") from error
 
 
 @contextlib.contextmanager
@@ -370,14 +376,12 @@ def _what_helps(
 
 def _audit(
     build: Callable[[dict[str, Any]], Callable[[Tensor, Tensor], Tensor]],
-    num_classes: int,
-    rows: int | None,
+    found: Found,
     defaults: dict[str, Any],
     given: dict[str, Any],
     trials: Trials,
 ) -> Audit:
     arguments = defaults | given
-    found = _find(build(given), num_classes, rows, arguments)
     way, classes, recovered = found.way, found.classes, found.recovered
     report: dict[str, Any] = {"takes": str(way)}
     if recovered is None:
@@ -393,7 +397,7 @@ def _audit(
         ignored = ignored_rows(way, classes, recovered, arguments, trials)
         report["ignored"] = tuple(sorted({*report["ignored"], *ignored}))
         padding = report.get("padding", ())
-        trials.suspicious += rows_without_share(way, padding, num_classes, arguments)
+        trials.suspicious += rows_without_share(way, padding, way.num_classes, arguments)
         strong_logits(way, classes, recovered, trials)
     else:
         say(no_target(way, classes))
@@ -402,8 +406,8 @@ def _audit(
         bad_smoothing(build, way, classes, report.get("argument"), arguments, trials)
     wrong_shapes(way, trials)
     overflow(way, classes[recovered.scale != 0], trials)
-    if found.first.numel() and not same(way(found.logits, classes), found.first):
-        return Audit(str(way), suspicious=(f"{CHANGES}, if it is called often",))
+    if words := changes(way, found.logits, classes, found.first):
+        return Audit(str(way), suspicious=(words,))
     total = report.get("target_sum", 1.0)
     if total != 1:  # no smoothing makes such a target
         report |= {
