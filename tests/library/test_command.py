@@ -149,6 +149,7 @@ def test_file_that_is_hidden_by_a_module_of_python() -> None:
         ("there/:loss", "there/ is a folder, expected a file such as losses.py"),
         ("there:loss", "there is a folder, expected a file or a module in it"),
         ("not.py:loss", "there is no Python file not.py in {here}"),
+        ("my.loss.py:f", "Python cannot import a file of the name my.loss.py"),
         ("./text.txt:loss", "there is no Python file ./text.txt in {here}"),
         (
             "not_there:loss",

@@ -315,6 +315,26 @@ def test_option_that_would_help_is_named(
         audit(OfTokens, 5, smoothing=0.1)
 
 
+def test_number_of_rows_that_would_help_is_named() -> None:
+    def by_sevens(z: Tensor, y: Tensor) -> Tensor:
+        assert len(z) % 7 == 0
+        return F.cross_entropy(z, y)
+
+    words = "^the command can audit it with --rows 7; as it is, loss works neither"
+    with pytest.raises(RuntimeError, match=words):
+        audit(by_sevens, 5)
+    assert audit(by_sevens, 5, 14).true == 1
+
+
+def test_loss_among_what_is_returned_is_the_one_of_that_name() -> None:
+    def both(z: Tensor, y: Tensor) -> dict[str, Tensor]:
+        plain = F.cross_entropy(z, y)
+        return {"plain": plain, "loss": plain + F.cross_entropy(z, y)}
+
+    with pytest.raises(RuntimeError, match=r"^the command can audit it with --returns l"):
+        audit(both, 5)
+
+
 def test_state_that_shows_after_many_calls() -> None:
     calls = []
 

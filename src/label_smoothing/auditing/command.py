@@ -145,6 +145,8 @@ def locate(loss: str) -> tuple[Path, str, str]:
     file = Path(place).resolve()
     if file.is_dir():
         raise AuditError(f"{place} is a folder, expected a file such as losses.py")
+    if "." in file.stem:
+        raise AuditError(f"Python cannot import a file of the name {file.name}")
     if file.suffix != ".py" or not file.is_file():
         raise AuditError(f"there is no Python file {place} in {Path.cwd()}")
     folder = file.parent
