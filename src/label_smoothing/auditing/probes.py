@@ -45,14 +45,14 @@ def no_target(way: Way, classes: Tensor) -> str:
     words = "no fixed target on logits: it depends on them, or there is no softmax"
     if way.softmaxed:
         return "no fixed target: it depends on the probabilities"
-    for name, before in (
-        ("log-probabilities", torch.log_softmax),
-        ("probabilities", torch.softmax),
+    for on, before in (
+        ("log-probabilities it has one, where that vanishes", torch.log_softmax),
+        ("probabilities it has one", torch.softmax),
     ):
         composed = functools.partial(_after, way, before)
         with contextlib.suppress(Exception):
             if way._replace(loss=composed, swapped=False).recover(classes).fixed.all():
-                return f"{words}; on {name} it has one, where that vanishes"
+                return f"{words}; on {on}"
     return words
 
 

@@ -341,17 +341,10 @@ def _what_helps(
     second_best = ""
     logits, target = torch.zeros(2, num_classes), torch.tensor([0, 1])
     for layout in ("NV", "NTV", "NVT", "TNV", "NCHW"):
-        returned: list[Any] = []
-
-        def look(*given: Tensor, returned: list[Any] = returned) -> None:
-            built = loss(**arguments) if isinstance(loss, type) else loss
-            more = {} if isinstance(loss, type) else arguments
-            returned.append(built(*given, **more))
-
-        with contextlib.suppress(Exception, SystemExit):
-            Signature(layout).call(look, logits, target)
         keys: list[Any] = [None]
-        for result in returned:
+        with contextlib.suppress(Exception, SystemExit):
+            built = _build(loss, Signature(layout), arguments)
+            result: Any = built(logits, target)
             if isinstance(result, (tuple, list)):
                 keys += range(len(result))
             elif isinstance(result, Mapping):
