@@ -60,6 +60,8 @@ def ask(question: Callable[..., str], make: Callable[[], Any], *options: int) ->
         cause = error.__cause__ if str(error).startswith("loss failed") else error
         if isinstance(cause, TypeError) and "unexpected keyword argument" in str(cause):
             return "no argument"
+        if type(cause).__name__ == "InterpreterError":  # Triton's, on a CPU
+            return "not run: no GPU"
         return f"raises {type(cause).__name__}"
 
 
