@@ -148,9 +148,9 @@ def test_file_that_is_hidden_by_a_module_of_python() -> None:
         ("./there:loss", "./there is a folder, expected a file such as losses.py"),
         ("there/:loss", "there/ is a folder, expected a file such as losses.py"),
         ("there:loss", "there is a folder, expected a file or a module in it"),
-        ("not.py:loss", "there is no Python file not.py in {here}"),
+        ("not.py:loss", "there is no Python file not.py"),
         ("my.loss.py:f", "Python cannot import a file of the name my.loss.py"),
-        ("./text.txt:loss", "there is no Python file ./text.txt in {here}"),
+        ("./text.txt:loss", "there is no Python file ./text.txt"),
         (
             "not_there:loss",
             "not_there:loss: cannot be imported, ModuleNotFoundError: "

@@ -148,7 +148,7 @@ def locate(loss: str) -> tuple[Path, str, str]:
     if "." in file.stem:
         raise AuditError(f"Python cannot import a file of the name {file.name}")
     if file.suffix != ".py" or not file.is_file():
-        raise AuditError(f"there is no Python file {place} in {Path.cwd()}")
+        raise AuditError(f"there is no Python file {place}")
     folder = file.parent
     parts = [] if file.stem == "__init__" else [file.stem]
     while (folder / "__init__.py").is_file():

@@ -34,10 +34,14 @@ class Trials:
         try:
             yield
         except (Exception, SystemExit) as error:  # a loss may raise anything
-            kind = type(error.__cause__ or error).__name__
-            self.not_tried.append(f"{words} ({kind})")
+            self.fail(words, error)
         else:
             self.tried.append(words)
+
+    def fail(self, words: str, error: BaseException) -> None:
+        """Keep what could not be tried, and why."""
+        kind = type(error.__cause__ or error).__name__
+        self.not_tried.append(f"{words} ({kind})")
 
 
 def no_target(way: Way, classes: Tensor) -> str:
@@ -197,18 +201,19 @@ def wrong_shapes(way: Way, trials: Trials) -> None:
         images |= {(2, size, size, size): 1}
     for name, forms in (("sequences", sequences), ("images", images)):
         rng = torch.Generator().manual_seed(0)
-        refused = []
-        with trials.of(name):
-            for shape, dim in forms.items():
-                try:
-                    trials.suspicious += _wrong_shape(way, shape, dim, rng)
-                except (
-                    Exception,
-                    SystemExit,
-                ) as error:  # one dim is that of classes
-                    refused.append(error)
-            if len(refused) == len(forms):
-                raise refused[0]
+        refused: list[BaseException] = []
+        for shape, dim in forms.items():
+            try:
+                trials.suspicious += _wrong_shape(way, shape, dim, rng)
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # one dim is that of classes
+                refused.append(error)
+        if len(refused) == len(forms):
+            trials.fail(name, refused[0])
+        else:
+            trials.tried.append(name)
 
 
 def _wrong_shape(

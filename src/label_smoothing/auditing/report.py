@@ -285,8 +285,9 @@ def audit_as(
                 options = _what_helps(loss, num_classes, rows, arguments)
             if not options:
                 raise
-            words = f"the command can audit it with {options}; as it is, {error}"
-            raise RuntimeError(words) from error.__cause__
+            raise RuntimeError(
+                f"the command can audit it with {options}; as it is, {error}"
+            ) from error.__cause__
         try:
             return _audit(build, found, _defaults(loss), arguments, trials)
         except Exception as error:  # a loss may raise anything

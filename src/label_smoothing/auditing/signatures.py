@@ -1,5 +1,6 @@
 """How a loss is called: the dimensions of its logits, its arguments, and its result."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ class Signature:
         if sorted(self.arguments) != ["logits", "target"]:
             raise ValueError(
                 "arguments must be logits and target, in the order of the loss, got "
-                + ", ".join(self.arguments)
+                f"{', '.join(self.arguments)}"
             )
 
     def call(self, loss: Callable[..., Any], logits: Tensor, target: Tensor) -> Any:
@@ -81,16 +82,16 @@ class Signature:
         """Return the loss in what is returned."""
         if self.returns is None:
             return result
-        has = "a tensor" if isinstance(result, Tensor) else f"a {kind(result)}"
-        try:
+        has = f"a {kind(result)}"
+        if isinstance(result, Mapping):
+            has += f" with {', '.join(map(str, result))}"
+        with contextlib.suppress(AttributeError, LookupError, TypeError):
             if isinstance(result, Tensor):
-                raise TypeError("its items are the losses of rows")
-            if isinstance(result, Mapping):
-                has += f" with {', '.join(map(str, result))}"
-            elif isinstance(self.returns, str):
+                has = "a tensor"  # whose items are the losses of rows
+            elif isinstance(self.returns, str) and not isinstance(result, Mapping):
                 return getattr(result, self.returns)
-            return result[self.returns]
-        except (AttributeError, LookupError, TypeError) as error:
-            raise ValueError(
-                f"returns must be in what the loss returns, {has}, got {self.returns!r}"
-            ) from error
+            else:
+                return result[self.returns]
+        raise ValueError(
+            f"returns must be in what the loss returns, {has}, got {self.returns!r}"
+        )
