@@ -52,7 +52,8 @@ def run_command(block: Block, folder: Path) -> None:
     command = re.match(r"\$ ((?:.*\\\n)*.*)", block["text"])[1]
     assert block["copied"] == command
     printed = ""  # it installs something, or builds the site: not for a test to do
-    if command.startswith(("python -m label_smoothing", "label-smoothing ")):
+    ours = command.startswith(("python -m label_smoothing", "label-smoothing "))
+    if ours and block["text"] != f"$ {command}":
         ran = subprocess.run(
             command.replace("python", sys.executable, 1),
             shell=True,
